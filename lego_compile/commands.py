@@ -1,0 +1,287 @@
+"""What each command does, between the arguments (``cli.py``) and the passes (``pipeline.py``)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from lego_compile.cli import FINDINGS, OK, USAGE, print_findings, say
+from lego_compile.targets import TARGETS
+
+if TYPE_CHECKING:
+    from lego_compile.diagnostic.view import Finding
+    from lego_compile.emit.tree import Change
+    from lego_compile.pipeline import Outcome
+
+_STATES = {
+    "new": ("LC802", "is missing"),
+    "missing": ("LC802", "is missing"),
+    "changed": ("LC801", "is not what the specification compiles to"),
+    "mode": ("LC801", "has another mode than it should (executable or not)"),
+    "edited": ("LC803", "was edited by hand"),
+    "stale": ("LC804", "is left over from an earlier compile"),
+    "stale-edited": ("LC804", "is left over from an earlier compile, and was edited by hand"),
+    "foreign": ("LC806", "is in the way, and not ours"),
+}
+_PARALLEL_FROM = 24
+"""Centres from which a second process pays for its start."""
+
+
+def compile_specs(chosen: argparse.Namespace) -> int:
+    """``lego-compile SPEC…``: compile, prove, then write or compare. Centres do not wait for each other."""
+    from lego_compile.diagnostic.view import order
+
+    unknown = [name for name in chosen.target if name not in TARGETS]
+    if unknown:
+        print(f"lego-compile: no target {unknown[0]!r}; there are {', '.join(TARGETS)}", file=sys.stderr)
+        return USAGE
+    specs = list(dict.fromkeys(os.path.normpath(spec) for spec in chosen.specs))
+    findings: list[Finding] = []
+    outcomes: list[Outcome] = []
+    for outcome in _progress(_compiled(specs, chosen), len(specs), chosen):
+        outcomes.append(outcome)
+        findings += outcome.findings
+    findings += _collisions(outcomes)
+    failed = [each for each in outcomes if each.failed]
+    ready = [each for each in outcomes if not each.failed and each.spec not in _colliding(outcomes)]
+    counts = {"written": 0, "removed": 0, "current": 0}
+    unusable = any(each.unreadable for each in failed)
+    for outcome in ready:
+        found, stop = _settle(outcome, chosen, counts)
+        findings += found
+        unusable = unusable or stop
+    print_findings(order(findings), chosen)
+    say(_summary(outcomes, findings, counts, chosen), chosen)
+    if unusable:
+        return USAGE
+    bad = any(each.severity == "error" or chosen.strict for each in findings)
+    return FINDINGS if bad else OK
+
+
+def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outcome]:
+    """Outcomes in the order of the specs, whatever the number of processes."""
+    from functools import partial
+
+    from lego_compile.pipeline import compile_center
+    from lego_compile.source.read import read_text
+
+    jobs = min(chosen.jobs or (os.cpu_count() or 1 if len(specs) >= _PARALLEL_FROM else 1), len(specs))
+    one = partial(compile_center, read=read_text, strict=chosen.strict)
+    if jobs <= 1:
+        yield from map(one, specs)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(one, specs, chunksize=max(1, len(specs) // (jobs * 8)))
+
+
+def _progress(outcomes: Iterator[Outcome], total: int, chosen: argparse.Namespace) -> Iterator[Outcome]:
+    """Draw a bar while a fleet compiles, on a terminal only."""
+    if total < 4 or chosen.quiet or not sys.stderr.isatty():
+        yield from outcomes
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True, no_color=chosen.color == "never")
+    yield from track(outcomes, "compiling", total=total, console=console, transient=True)
+
+
+def _settle(
+    outcome: Outcome, chosen: argparse.Namespace, counts: dict[str, int]
+) -> tuple[list[Finding], bool]:
+    """Write one centre, or compare it with the disk; the findings, and whether the folder cannot be used."""
+    from lego_compile.emit.tree import OutputError, plan, write
+
+    root = os.path.join(chosen.out, outcome.center)
+    only = tuple(f"{name}/" for name in chosen.target) if chosen.target else None
+    try:
+        if chosen.check:
+            changes = plan(root, outcome.files, only)
+            return [
+                _finding(root, change, outcome.spec) for change in changes if change.state != "same"
+            ], False
+        changes = write(root, outcome.files, only)
+    except OutputError as error:
+        code = "LC806" if error.in_the_way else "LC805"
+        return [_plain(code, error.reason, error.path)], True
+    _count(changes, root, counts, chosen)
+    return [
+        _plain("LC804", f"{change.path!r} is left over and was edited by hand, so it was not removed",
+               os.path.join(root, change.path), help_="remove it, or move what you need elsewhere")
+        for change in changes if change.state == "stale-edited"
+    ], False  # fmt: skip
+
+
+def _count(changes: Iterable[Change], root: str, counts: dict[str, int], chosen: argparse.Namespace) -> None:
+    for change in changes:
+        if change.state == "same":
+            counts["current"] += 1
+        elif change.state == "stale":
+            counts["removed"] += 1
+            say(f"removed {os.path.join(root, change.path)}", chosen)
+        elif change.state != "stale-edited":
+            counts["written"] += 1
+            say(f"wrote {os.path.join(root, change.path)}", chosen)
+
+
+def _summary(
+    outcomes: Sequence[Outcome],
+    findings: Sequence[Finding],
+    counts: dict[str, int],
+    chosen: argparse.Namespace,
+) -> str:
+    failed = sum(each.failed for each in outcomes)
+    errors = sum(each.severity == "error" for each in findings)
+    warnings = len(findings) - errors
+    parts = [
+        _plural(len(outcomes) - failed, "centre") + (" checked" if chosen.check else " compiled and proven")
+    ]
+    if failed:
+        parts.append(f"{failed} failed")
+    if not chosen.check:
+        parts.append(f"{_plural(counts['written'], 'file')} written, {counts['current']} already current")
+        if counts["removed"]:
+            parts.append(f"{counts['removed']} removed")
+    if errors:
+        parts.append(_plural(errors, "error"))
+    if warnings:
+        parts.append(_plural(warnings, "warning"))
+    return ", ".join(parts)
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" + ("" if count == 1 else "s")
+
+
+def _colliding(outcomes: Sequence[Outcome]) -> set[str]:
+    """Specs whose centre name another spec has too; neither is written."""
+    by_center: dict[str, list[str]] = {}
+    for each in outcomes:
+        if each.center:
+            by_center.setdefault(each.center, []).append(each.spec)
+    return {spec for specs in by_center.values() if len(specs) > 1 for spec in specs}
+
+
+def _collisions(outcomes: Sequence[Outcome]) -> list[Finding]:
+    colliding = _colliding(outcomes)
+    first: dict[str, str] = {}
+    found = []
+    for each in outcomes:
+        if each.spec in colliding:
+            other = first.setdefault(each.center, each.spec)
+            if other != each.spec:
+                found.append(
+                    _plain(
+                        "LC807",
+                        f"{other!r} and {each.spec!r} are both the centre {each.center!r}",
+                        each.spec,
+                        help_="give each a name of its own",
+                    )
+                )
+    return found
+
+
+def _finding(root: str, change: Change, spec: str) -> Finding:
+    code, words = _STATES[change.state]
+    help_ = (
+        "move it away" if change.state == "foreign" else f"run `lego-compile {spec}` and commit the result"
+    )
+    return _plain(code, f"{change.path!r} {words}", os.path.join(root, change.path), help_=help_)
+
+
+def _plain(code: str, message: str, file: str, *, help_: str | None = None) -> Finding:
+    from lego_compile.diagnostic.model import Diagnostic
+    from lego_compile.diagnostic.view import view
+
+    return view(Diagnostic(code, message, ("file", file), help=help_), {})
+
+
+def verify_folders(chosen: argparse.Namespace) -> int:
+    """``lego-compile verify DIR…``: prove from the files alone that the targets of a folder agree."""
+    from lego_compile.diagnostic.model import Report
+    from lego_compile.diagnostic.view import order, view
+    from lego_compile.emit.tree import MANIFEST, edited, read
+    from lego_compile.verify import COMPOSITION, verify_folder
+
+    findings: list[Finding] = []
+    unusable = False
+    for folder in chosen.folders:
+        root = os.path.normpath(folder)
+        if not os.path.isfile(os.path.join(root, MANIFEST)):
+            words = (
+                "is no folder"
+                if not os.path.isdir(root)
+                else f"has no {MANIFEST}, so lego-compile did not write it"
+            )
+            findings.append(
+                _plain("LC703", f"{root!r} {words}", root, help_="name a folder such as out/grenoble")
+            )
+            unusable = True
+            continue
+        report, trees = Report(), {}  # type: ignore[var-annotated]
+        files = read(root)
+        targets = verify_folder(root, files, trees, report)
+        if COMPOSITION in edited(root):
+            report.add(
+                "LC704",
+                f"{COMPOSITION!r} was edited by hand, so it proves nothing",
+                ("file", f"{root}/{COMPOSITION}"),
+                help="compile the centre again",
+            )
+        found = order([view(each, trees) for each in report])
+        findings += found
+        if not found:
+            say(f"{root}: {', '.join(targets)} express the same composition", chosen)
+    print_findings(order(findings), chosen)
+    if unusable:
+        return USAGE
+    return FINDINGS if any(each.severity == "error" or chosen.strict for each in findings) else OK
+
+
+def explain(chosen: argparse.Namespace) -> int:
+    """``lego-compile explain CODE``: the catalogue entry; the list of codes without one."""
+    from lego_compile.diagnostic import codes
+
+    if chosen.code is None:
+        for code in codes.CATALOGUE.values():
+            print(f"{code.id}  {code.severity:7}  {code.title}")
+        return OK
+    name = chosen.code.upper()
+    if name not in codes.CATALOGUE:
+        from lego_compile.spec.conform import nearest
+
+        guess = nearest(name, [*codes.CATALOGUE])
+        hint = f"did you mean {guess}?" if guess else "`lego-compile explain` lists them"
+        print(f"lego-compile: there is no code {chosen.code!r}; {hint}", file=sys.stderr)
+        return USAGE
+    print(codes.explain(name).rstrip("\n"))
+    return OK
+
+
+def write_schemas(chosen: argparse.Namespace) -> int:
+    """``lego-compile schema``: write the JSON Schemas, or say which are not current."""
+    from lego_compile.schema import schemas
+
+    stale = []
+    for name, text in schemas().items():
+        path = os.path.join(chosen.out, name)
+        try:
+            with open(path, encoding="utf-8") as file:
+                current = file.read() == text
+        except FileNotFoundError:
+            current = False
+        if current:
+            continue
+        stale.append(path)
+        if not chosen.check:
+            os.makedirs(chosen.out, exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+    for path in stale:
+        print(f"{'not current: ' if chosen.check else 'wrote '}{path}")
+    return FINDINGS if stale and chosen.check else OK

@@ -1,0 +1,1 @@
+"""The composition, naming no target: what a user finds inside the notebook."""

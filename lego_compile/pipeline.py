@@ -1,0 +1,123 @@
+"""The passes in order; the only file that knows the order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lego_compile.diagnostic.model import CompileFailed, Report
+from lego_compile.emit import json as emit_json
+from lego_compile.emit.tree import File
+from lego_compile.ir.check import check
+from lego_compile.ir.features import needs
+from lego_compile.ir.project import project
+from lego_compile.mirrors import Mirrors
+from lego_compile.resolve import resolve
+from lego_compile.spec.load import Inputs, Read, Sources, load
+from lego_compile.targets import Options, Target, capability
+from lego_compile.targets import load as load_target
+from lego_compile.verify import COMPOSITION, composition_tree, verify_target
+
+if TYPE_CHECKING:
+    from lego_compile.diagnostic.view import Finding
+    from lego_compile.ir.model import Deployment
+    from lego_compile.source.document import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one centre.
+
+    Attributes:
+        spec: file name of its specification.
+        center: its name; empty when not even that could be read.
+        files: path below ``out/CENTER`` → file; empty when the compile failed.
+        findings: what there is to tell, in order.
+        failed: whether nothing may be written.
+        unreadable: whether an input could not be read at all.
+    """
+
+    spec: str
+    center: str
+    files: dict[str, File]
+    findings: tuple[Finding, ...]
+    failed: bool
+    unreadable: bool = False
+
+
+def compile_center(spec: str, read: Read, *, strict: bool = False) -> Outcome:
+    """Compile one centre for all of its targets, in memory, and prove the result.
+
+    Args:
+        spec: file name of the centre spec.
+        read: reads a file.
+        strict: treat warnings as errors.
+    """
+    from lego_compile.diagnostic.view import order, view
+
+    report, sources = Report(), Sources()
+    files: dict[str, File] = {}
+    name = ""
+    try:
+        inputs = load(spec, read, sources, report)
+        name = inputs.center.center
+        files = _compile(inputs, sources, report, strict=strict)
+        failed = False
+    except CompileFailed:
+        failed = True
+    findings = order([view(each, sources.trees, sources.texts) for each in report])
+    return Outcome(
+        spec,
+        name or _name(sources.trees),
+        {} if failed else files,
+        tuple(findings),
+        failed,
+        unreadable=any(each.code in ("LC101", "LC102") for each in report),
+    )
+
+
+def _compile(inputs: Inputs, sources: Sources, report: Report, *, strict: bool) -> dict[str, File]:
+    mirrors = Mirrors(inputs.center.mirrors)
+    targets = [load_target(name) for name in inputs.options]
+    options = {
+        target.name: _without_versions(mirrors.options(inputs.options[target.name], target.name))
+        for target in targets
+    }
+    deployment = resolve(inputs.center, inputs.catalog, inputs.lock, mirrors, inputs.options, report)
+    if deployment is None:
+        report.stop_if_errors()
+        raise CompileFailed
+    check(deployment, report)
+    for target in targets:
+        _check_target(target, deployment, inputs.options[target.name], options[target.name], report)
+    report.stop_if_errors(strict=strict)
+    files = {COMPOSITION: File(emit_json.dump(composition_tree(deployment, options)).encode())}
+    for target in targets:
+        own = project(deployment, target.name, own_home=target.own_home, limits_home=target.limits_home)
+        emitted = target.emit(target.lower(own, options[target.name]))
+        root = f"out/{deployment.center}/{target.name}"
+        plain = {path: file.data for path, file in emitted.items()}
+        verify_target(target, deployment, options[target.name], plain, root, sources.trees, report)
+        files.update({f"{target.name}/{path}": file for path, file in emitted.items()})
+    report.stop_if_errors(strict=strict)
+    return files
+
+
+def _check_target(
+    target: Target, deployment: Deployment, declared: Options, options: Options, report: Report
+) -> None:
+    own = project(deployment, target.name, own_home=target.own_home, limits_home=target.limits_home)
+    wanted = target.needs(needs(deployment), options)
+    capability.check(target.name, wanted, declared.get("versions") or {}, declared.get("gates") or (), report)
+    target.check(own, options, report)
+
+
+def _without_versions(options: Options) -> Options:
+    """Versions and gates decide whether, never how: no writer sees them."""
+    return {key: value for key, value in options.items() if key not in ("versions", "gates")}
+
+
+def _name(trees: dict[str, Tree]) -> str:
+    data = trees["center"].data if "center" in trees else None
+    name = data.get("center") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else ""

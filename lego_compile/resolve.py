@@ -1,0 +1,490 @@
+"""Names → facts: centre, catalog and lock → deployment. Every default that depends on something is decided here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lego_compile.diagnostic.model import Label, Path, Report
+from lego_compile.ir.kernels import environment_names, kernel_name
+from lego_compile.ir.model import (
+    BrickMount,
+    Composition,
+    DataMount,
+    Deployment,
+    ImageRef,
+    Kernel,
+    Limits,
+    SystemImage,
+)
+from lego_compile.mirrors import Mirrors
+from lego_compile.spec.conform import nearest
+
+if TYPE_CHECKING:
+    from lego_compile.spec.catalog import Brick, CatalogSpec, System
+    from lego_compile.spec.center import CenterSpec, Data, Profile
+    from lego_compile.spec.lock import LockSpec, Pin
+
+_RELOCK = "pin it again in the lock (README, “The lock”)"
+_UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_OURS = re.compile(
+    r"^(CONDA_|JUPYTERHUB_|JPY_|LEGO_|PYTHONNOUSERSITE$|PYTHONHOME$|PYTHONPATH$|HOME$|PATH$|USER$|SHELL$)"
+)
+
+
+class Names:
+    """What the names of a centre stand for; shared by the steps below."""
+
+    def __init__(
+        self, center: CenterSpec, catalog: CatalogSpec, lock: LockSpec, mirrors: Mirrors, report: Report
+    ) -> None:
+        self.center, self.catalog, self.lock, self.mirrors, self.report = (
+            center,
+            catalog,
+            lock,
+            mirrors,
+            report,
+        )
+
+
+def resolve(
+    center: CenterSpec,
+    catalog: CatalogSpec,
+    lock: LockSpec,
+    mirrors: Mirrors,
+    targets: Iterable[str],
+    report: Report,
+) -> Deployment | None:
+    """The deployment that a centre asks for.
+
+    Args:
+        center: checked against its schema, as are the other two.
+        catalog: the bricks and system images to choose from.
+        lock: digests and facts of those that the centre uses.
+        mirrors: rules of the centre, applied to every image.
+        targets: names of the enabled targets.
+        report: receives the findings (LC301-LC314, LC407, LC408).
+
+    Returns:
+        What could be resolved, so that the next passes can report too; None when no profile could be.
+        Whatever is missing is an error in the report.
+    """
+    names = Names(center, catalog, lock, mirrors, report)
+    enabled = tuple(targets)
+    if not enabled:
+        report.add("LC314", "no target is enabled", ("center", "targets"), key=True)
+    _check_profiles(center, report)
+    data = _data(center, enabled, report)
+    profiles = [_profile(slug, profile, data, names) for slug, profile in center.profiles.items()]
+    mirrors.check(report)
+    resolved = tuple(profile for profile in profiles if profile is not None)
+    if not resolved:
+        return None
+    size = center.storage.home.size
+    groups = sorted(
+        (name, tuple(sorted(group.users))) for name, group in center.groups.items() if group.users
+    )
+    return Deployment(
+        center=center.center,
+        title=center.title,
+        profiles=resolved,
+        home_size=memory(size) if size else None,
+        groups=tuple(groups),
+    )
+
+
+def memory(text: str) -> int:
+    """Bytes of a ``Memory`` value (``8G`` is 8·1024³)."""
+    return int(text[:-1]) * _UNITS[text[-1]]
+
+
+def _check_profiles(center: CenterSpec, report: Report) -> None:
+    chosen = [slug for slug, profile in center.profiles.items() if profile.default]
+    if not chosen and len(center.profiles) > 1:
+        report.add(
+            "LC305",
+            "no profile has `default: true`",
+            ("center", "profiles"),
+            key=True,
+            help=f"add `default: true` to one of them, to {next(iter(center.profiles))!r} for example",
+        )
+    for slug in chosen[1:]:
+        report.add(
+            "LC306",
+            f"profile {slug!r} is a second default",
+            ("center", "profiles", slug, "default"),
+            related=(Label(("center", "profiles", chosen[0], "default"), "the first one"),),
+            help="remove `default: true` from one of them",
+        )
+    for slug, profile in center.profiles.items():
+        here: Path = ("center", "profiles", slug)
+        for index, group in enumerate(profile.groups):
+            if group not in center.groups:
+                guess = nearest(group, center.groups)
+                report.add(
+                    "LC308",
+                    f"group {group!r} is not defined",
+                    (*here, "groups", index),
+                    help=f"did you mean {guess!r}?" if guess else f"add it: `groups: {{{group}: {{}}}}`",
+                )
+            if group in profile.groups[:index]:
+                first = (*here, "groups", profile.groups.index(group))
+                report.add(
+                    "LC310",
+                    f"group {group!r} is listed twice",
+                    (*here, "groups", index),
+                    related=(Label(first, "the first one"),),
+                )
+        if profile.default and profile.groups:
+            report.add(
+                "LC305",
+                f"the default profile {slug!r} is reserved for groups, so others have no default",
+                (*here, "groups"),
+                key=True,
+                help="make a profile the default that everybody may choose",
+            )
+        for name in profile.environment:
+            if _OURS.match(name):
+                report.add(
+                    "LC312",
+                    f"variable `{name}` is set by lego-compile or the platform",
+                    (*here, "environment", name),
+                    key=True,
+                    help="remove it",
+                )
+
+
+def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Names) -> Composition | None:
+    center, report = names.center, names.report
+    here: Path = ("center", "profiles", slug)
+    asked = (*here, "system") if profile.system else ("center", "system")
+    found = _find("systems", profile.system or center.system, asked, names)
+    bricks = _bricks(profile, here, names)
+    if found is None:
+        return None
+    system, pin, name = found
+    _check_platforms("system image", name, system, pin, asked, names)
+    _check_facts("systems", name, system, pin, asked, report)
+    limits = _limits(profile)
+    for each in bricks:
+        _check_platforms("brick", each.name, each.brick, each.pin, each.origin, names)
+        _check_facts("bricks", each.name, each.brick, each.pin, each.origin, report)
+        _check_requirements(each.name, each.brick, name, system, limits, each.origin, here, report)
+    kernels = environment_names(system.conda, (each.brick.prefix for each in bricks))
+    mounts = [_mount(each, kernels, names) for each in bricks]
+    fixed = tuple(sorted((m for m in mounts if m.origin[-2] == "bricks"), key=lambda m: m.prefix))
+    offers = tuple(sorted((m for m in mounts if m.origin[-2] == "offer"), key=lambda m: m.name))
+    image = SystemImage(
+        image=_image(pin, asked, names),
+        home=system.home,
+        uid=system.uid,
+        gid=system.gid,
+        conda=system.conda,
+        environments=tuple(system.environments),
+        origin=asked,
+        declared=("catalog", "systems", name),
+    )
+    environment = {
+        "CONDA_ENVS_DIRS": ":".join(system.environments),
+        "PYTHONNOUSERSITE": "1",
+        **profile.environment,
+    }
+    return Composition(
+        slug=slug,
+        title=profile.title,
+        description=profile.description or "",
+        default=profile.default or len(center.profiles) == 1,
+        groups=tuple(sorted(profile.groups)),
+        system=image,
+        bricks=fixed,
+        offers=offers,
+        environment=tuple(sorted(environment.items())),
+        command=_command(system.conda, mounts),
+        data=data,
+        limits=limits,
+        origin=here,
+    )
+
+
+def _command(conda: str, mounts: list[BrickMount]) -> tuple[str, ...]:
+    """The single-user server with the kernel manager that finds the bricks: the same words on every target.
+
+    The class is always named, since only conda's own installers run the script that would configure it; the
+    system's conda is hidden as a kernel, kernels carry the bricks' own titles (anaconda/nb_conda_kernels README).
+    """
+    first = mounts[0].kernels[0].name if mounts and mounts[0].kernels else ""
+    return (
+        "jupyterhub-singleuser",
+        "--ServerApp.kernel_spec_manager_class=nb_conda_kernels.CondaKernelSpecManager",
+        f"--CondaKernelSpecManager.env_filter=^{re.escape(conda)}$",
+        "--CondaKernelSpecManager.name_format={display_name}",
+        *((f"--MultiKernelManager.default_kernel_name={first}",) if first else ()),
+    )
+
+
+def _limits(profile: Profile) -> Limits:
+    asked = profile.resources
+    return Limits(
+        cpu=round(asked.cpu * 1000) if asked.cpu else None,
+        memory=memory(asked.memory) if asked.memory else None,
+        gpus=asked.gpu.count if asked.gpu else 0,
+        gpu_vendor=asked.gpu.vendor if asked.gpu else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A brick of a profile, with everything that its name stands for."""
+
+    name: str
+    brick: Brick
+    pin: Pin
+    origin: Path
+
+
+def _bricks(profile: Profile, here: Path, names: Names) -> list[_Found]:
+    """The bricks of a profile, fixed before offered; those that could not be found are in the report."""
+    uses = [(use, (*here, "bricks", index)) for index, use in enumerate(profile.bricks)]
+    uses += [(use, (*here, "offer", index)) for index, use in enumerate(profile.offer)]
+    found, first_at = [], {}  # type: tuple[list[_Found], dict[str, Path]]
+    for use, origin in uses:
+        name = use.partition("@")[0]
+        first = first_at.setdefault(name, origin)
+        if first is not origin:
+            offered = first[-2] == "bricks" and origin[-2] == "offer"
+            names.report.add(
+                "LC307" if offered else "LC310",
+                f"brick {name!r} is already {'mounted in this profile' if offered else 'listed'}",
+                origin,
+                related=(Label(first, "here"),),
+                help="remove it from `offer:`" if offered else "remove one of them",
+            )
+            continue
+        one = _find("bricks", use, origin, names)
+        if one is not None:
+            found.append(_Found(name, one[0], one[1], origin))
+    return found
+
+
+def _mount(found: _Found, environments: Mapping[str, str], names: Names) -> BrickMount:
+    brick = found.brick
+    return BrickMount(
+        name=found.name,
+        title=brick.title,
+        image=_image(found.pin, found.origin, names),
+        prefix=brick.prefix,
+        subpath=brick.subpath,
+        kernels=tuple(
+            Kernel(
+                kernel.directory,
+                kernel.title,
+                kernel.language,
+                kernel_name(environments[brick.prefix], kernel.directory),
+            )
+            for kernel in brick.kernels
+        ),
+        origin=found.origin,
+        declared=("catalog", "bricks", found.name),
+    )
+
+
+def _image(pin: Pin, origin: Path, names: Names) -> ImageRef:
+    return ImageRef(names.mirrors.rewrite(pin.repository, origin), pin.digest, pin.tag)
+
+
+def _find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Pin, str] | None:
+    """The catalog's entry for a use, its pin, and its name; reports LC301-LC304 and returns None otherwise."""
+    report, name = names.report, use.partition("@")[0]
+    release = use.partition("@")[2]
+    known: Mapping[str, Brick | System] = getattr(names.catalog, kind)
+    pins: Mapping[str, Pin] = getattr(names.lock, kind)
+    word = "brick" if kind == "bricks" else "system image"
+    entry = known.get(name)
+    if entry is None:
+        guess = nearest(name, known)
+        other = getattr(names.catalog, "bricks" if kind == "systems" else "systems")
+        hint = f"{name!r} is a {'system image' if kind == 'bricks' else 'brick'}" if name in other else None
+        report.add(
+            "LC301",
+            f"{word} {name!r} is not in the catalog",
+            origin,
+            help=hint or (f"did you mean {guess!r}?" if guess else "it has " + ", ".join(map(repr, known))),
+        )
+        return None
+    if release and release not in entry.releases:
+        guess = nearest(release, entry.releases)
+        have = ", ".join(repr(each) for each in entry.releases)
+        report.add(
+            "LC302",
+            f"{word} {name!r} has no release {release!r}",
+            origin,
+            related=(Label(("catalog", kind, name, "releases"), "its releases", key=True),),
+            help=f"did you mean {guess!r}? it has {have}" if guess else f"it has {have}",
+        )
+        return None
+    pin = pins.get(use)
+    if pin is None:
+        report.add(
+            "LC303",
+            f"{word} {use!r} is not in the lock",
+            origin,
+            related=(Label(("lock", kind), "the lock holds others", key=True),),
+            help=_RELOCK,
+        )
+        return None
+    place: Path = ("lock", kind, use)
+    declared: Path = ("catalog", kind, name)
+    told = (
+        ("release", pin.release, release or pin.release, declared),
+        ("repository", pin.repository, entry.image, (*declared, "image")),
+    )
+    for key, found, expected, where in told:
+        if found != expected:
+            report.add(
+                "LC304",
+                f"the lock has {key} {found!r} for {use!r}, and the catalog says {expected!r}",
+                (*place, key),
+                related=(Label(where, "declared here", key=key == "release"),),
+                help=_RELOCK,
+            )
+            return None
+    info = entry.releases.get(pin.release)
+    if info is None:
+        report.add(
+            "LC304",
+            f"the lock has release {pin.release!r} of {name!r}, which the catalog does not list",
+            (*place, "release"),
+            related=(Label((*declared, "releases"), "its releases", key=True),),
+            help=_RELOCK,
+        )
+        return None
+    if (info.tag or pin.release) != pin.tag:
+        report.add(
+            "LC304",
+            f"the lock has tag {pin.tag!r} for {use!r}, and the catalog says {info.tag or pin.release!r}",
+            (*place, "tag"),
+            related=(Label((*declared, "releases", pin.release), "declared here", key=True),),
+            help=_RELOCK,
+        )
+        return None
+    return entry, pin, name
+
+
+def _check_facts(kind: str, name: str, entry: Any, pin: Pin, origin: Path, report: Report) -> None:
+    """What the image says of itself, where it says something, is what the catalog says of it."""
+    label = "brick" if kind == "bricks" else "system"
+    for key in ("prefix", "subpath") if kind == "bricks" else ("home", "conda"):
+        stated, declared = pin.facts.get(f"{label}.{key}"), getattr(entry, key)
+        if stated is not None and stated != declared:
+            report.add(
+                "LC304",
+                f"the image of {name!r} states {key} {stated!r}, and the catalog says {declared!r}",
+                origin,
+                related=(
+                    Label(("catalog", kind, name, key), "declared here"),
+                    Label(("lock", kind), "stated by the image", key=True),
+                ),
+                help="correct the catalog: the image is right about itself",
+            )
+
+
+def _check_platforms(
+    word: str, name: str, entry: Brick | System, pin: Pin, origin: Path, names: Names
+) -> None:
+    kind = "bricks" if word == "brick" else "systems"
+    for index, platform in enumerate(names.center.platforms):
+        if platform not in entry.platforms or platform not in pin.platforms:
+            have = entry.platforms if platform not in entry.platforms else tuple(pin.platforms)
+            asked: Path = ("center", "platforms", index)
+            names.report.add(
+                "LC407",
+                f"{word} {name!r} is not available for {platform}",
+                origin,
+                note=f"built for {', '.join(have)}",
+                related=(
+                    Label(asked, "the centre has such machines"),
+                    Label(("catalog", kind, name, "platforms"), "declared here"),
+                ),
+                help="use another release or profile, or remove the platform",
+            )
+
+
+def _check_requirements(
+    name: str,
+    brick: Brick,
+    system_name: str,
+    system: System,
+    limits: Limits,
+    origin: Path,
+    here: Path,
+    report: Report,
+) -> None:
+    for package, lowest in brick.requires.system.items():
+        have = system.provides.get(package)
+        if have is not None and _numbers(have) >= _numbers(lowest):
+            continue
+        wanted: Path = ("catalog", "bricks", name, "requires", "system", package)
+        given: Path = ("catalog", "systems", system_name, "provides")
+        report.add(
+            "LC408",
+            f"brick {name!r} needs {package} {lowest}, and system image {system_name!r} "
+            + (f"provides {have}" if have else "does not say that it provides it"),
+            origin,
+            related=(
+                Label(wanted, "needed here"),
+                Label((*given, package) if have else given, "provided here", key=not have),
+            ),
+            help="use a newer system image, or an older release of the brick",
+        )
+    vendor = brick.requires.gpu
+    if vendor and (not limits.gpus or limits.gpu_vendor != vendor):
+        report.add(
+            "LC408",
+            f"brick {name!r} needs a GPU of {vendor}, and the profile has "
+            + (f"GPUs of {limits.gpu_vendor}" if limits.gpus else "none"),
+            origin,
+            related=(
+                Label(("catalog", "bricks", name, "requires", "gpu"), "needed here"),
+                Label((*here, "resources"), "the profile's resources", key=True),
+            ),
+            help=f"add `gpu: {{vendor: {vendor}, count: 1}}` to `resources:` of the profile",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("-")[0]))
+
+
+def _data(center: CenterSpec, targets: tuple[str, ...], report: Report) -> tuple[DataMount, ...]:
+    mounts = []
+    seen: dict[str, Path] = {}
+    for index, data in enumerate(center.storage.data):
+        here: Path = ("center", "storage", "data", index)
+        first = seen.setdefault(data.name, here)
+        if first is not here:
+            report.add(
+                "LC310",
+                f"data {data.name!r} is listed twice",
+                (*here, "name"),
+                related=(Label((*first, "name"), "the first one"),),
+            )
+        sources = _sources(data, targets, (*here, "source"), report)
+        mounts.append(DataMount(data.name, data.mount, data.write, "", sources, (*here, "mount")))
+    return tuple(sorted(mounts, key=lambda mount: mount.path))
+
+
+def _sources(data: Data, targets: tuple[str, ...], here: Path, report: Report) -> tuple[tuple[str, str], ...]:
+    if isinstance(data.source, str):
+        return tuple((target, data.source) for target in targets)
+    for target in targets:
+        if target not in data.source:
+            report.add(
+                "LC313",
+                f"data {data.name!r} has no source for {target}",
+                here,
+                key=True,
+                help=f"add `{target}:` below `source:`",
+            )
+    return tuple((target, data.source[target]) for target in targets if target in data.source)

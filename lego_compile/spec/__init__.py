@@ -1,0 +1,1 @@
+"""The documents people write: centre, catalog, lock. One pydantic model per YAML block."""

@@ -1,0 +1,136 @@
+"""A centre: what it offers, and where it runs. Attribute names are the YAML keys."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lego_compile.spec.types import (
+    AbsolutePath,
+    Block,
+    Cpu,
+    EnvironmentName,
+    EnvironmentValue,
+    GroupName,
+    Memory,
+    Name,
+    Platform,
+    RegistryPrefix,
+    Text,
+    Use,
+    UserName,
+)
+
+
+class Gpu(Block):
+    """GPUs of a session."""
+
+    vendor: Literal["nvidia", "amd"] = Field("nvidia", description="Who made them.")
+    count: int = Field(1, ge=1, le=64, description="How many a session gets.")
+
+
+class Resources(Block):
+    """What a session may use at most; what is not said is not limited by us."""
+
+    cpu: Cpu | None = Field(None, description="Processor cores.", examples=[4, 0.5])
+    memory: Memory | None = Field(None, description="Memory.", examples=["8G"])
+    gpu: Gpu | None = Field(None, description="GPUs.")
+
+
+class Profile(Block):
+    """A named composition on the spawn page."""
+
+    title: Text = Field(description="One line on the spawn page.", examples=["Oceanography"])
+    description: Text | None = Field(None, description="A sentence below the title.")
+    default: bool = Field(False, description="Preselected; exactly one profile of a centre is.")
+    system: Use | None = Field(
+        None, description="Another system image than the centre's.", examples=["lab@2026.10"]
+    )
+    bricks: tuple[Use, ...] = Field(
+        (), description="Bricks that are always mounted.", examples=[["ocean", "climate@2026.3"]]
+    )
+    offer: tuple[Use, ...] = Field(
+        (), description="Bricks that the user may tick at launch.", examples=[["ml"]]
+    )
+    groups: tuple[GroupName, ...] = Field(
+        (), description="Groups (from `groups:`) whose members may choose this profile; everybody when empty."
+    )
+    resources: Resources = Field(default_factory=Resources, description="Limits of a session.")
+    environment: dict[EnvironmentName, EnvironmentValue] = Field(
+        default_factory=dict, description="Variables of the session; never a secret."
+    )
+
+
+class Group(Block):
+    """A JupyterHub group that profiles may be reserved for."""
+
+    title: Text | None = Field(None, description="For people.")
+    users: tuple[UserName, ...] = Field(
+        (), description="Its members; empty when the authenticator manages the group."
+    )
+
+
+class Home(Block):
+    """The user's home directory; persistent on every target."""
+
+    size: Memory | None = Field(None, description="How much a home may hold.", examples=["20G"])
+
+
+class Data(Block):
+    """A directory of the centre, mounted at one path on every target."""
+
+    name: Name = Field(description="Unique in the centre.", examples=["era5"])
+    source: str | dict[Literal["z2jh", "compose", "apptainer"], str] = Field(
+        description="A host path (/data/era5), a Kubernetes claim (pvc:era5) or an export (nfs:server:/export); "
+        "or one of them for each target.",
+        examples=["/data/era5", {"z2jh": "pvc:era5", "compose": "/data/era5"}],
+    )
+    mount: AbsolutePath = Field(description="Where the session sees it.", examples=["/data/era5"])
+    write: bool = Field(False, description="Whether users may write to it.")
+
+
+class Storage(Block):
+    """Homes and data."""
+
+    home: Home = Field(default_factory=Home, description="The home directories.")
+    data: tuple[Data, ...] = Field((), description="Directories of the centre.")
+
+
+class CenterSpec(Block):
+    """One data centre: `lego-compile centers/NAME.yaml` compiles it for each of its targets."""
+
+    lego: Literal[1] = Field(description="Version of this format.")
+    extends: str | None = Field(
+        None,
+        description="A file with keys that centres share, relative to this file. Maps merge key by key, lists and "
+        "scalars of this file replace, and null removes an inherited key.",
+        examples=["shared/gaia-data.yaml"],
+    )
+    center: Name = Field(
+        description="Name of the centre; its outputs are below out/NAME/.", examples=["grenoble"]
+    )
+    title: Text = Field(description="For people.", examples=["OSUG, Grenoble"])
+    catalog: str = Field(
+        description="The catalog, relative to the file that says so.", examples=["../catalog/gaia-data.yaml"]
+    )
+    lock: str | None = Field(
+        None, description="The lock, relative to this file; the spec's own name with .lock.yaml when unsaid."
+    )
+    mirrors: dict[RegistryPrefix, RegistryPrefix] = Field(
+        default_factory=dict,
+        description="Registry prefixes, and what replaces them in every reference that is emitted.",
+        examples=[{"registry.example.org": "harbor.grenoble.example.org/gaia"}],
+    )
+    platforms: tuple[Platform, ...] = Field(
+        ("linux/amd64",), min_length=1, description="Platforms of the machines that run sessions."
+    )
+    system: Use = Field(
+        description="The system image of every profile that names no other.", examples=["lab@2026.10"]
+    )
+    groups: dict[GroupName, Group] = Field(
+        default_factory=dict, description="Groups that profiles may be reserved for."
+    )
+    profiles: dict[Name, Profile] = Field(
+        min_length=1, description="What the centre offers; the order is that of the spawn page."
+    )
+    storage: Storage = Field(default_factory=Storage, description="Homes and data.")
+    targets: dict[str, Any] = Field(description="The platforms of the centre, each with its own block.")

@@ -1,0 +1,279 @@
+"""Files → checked documents: centre (with what it extends), catalog, lock.
+
+Reads through a function that it is given, so that it stays free of the file system.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from lego_compile.diagnostic.codes import is_error
+from lego_compile.diagnostic.model import CompileFailed, Label, Report
+from lego_compile.source.document import Tree, merge, parse
+from lego_compile.spec.conform import conform
+from lego_compile.spec.secrets import find_secrets
+from lego_compile.spec.view import filled, view
+
+if TYPE_CHECKING:
+    from lego_compile.source.document import Problem
+    from lego_compile.spec.catalog import CatalogSpec
+    from lego_compile.spec.center import CenterSpec
+    from lego_compile.spec.lock import LockSpec
+
+Read = Callable[[str], tuple[str | None, "list[Problem]"]]
+"""File name → its text and what was wrong with it."""
+
+_CODES = {
+    "unreadable": "LC101", "encoding": "LC102", "syntax": "LC103", "duplicate-key": "LC104", "anchor": "LC105",
+    "tag": "LC106", "directive": "LC106", "multiple-documents": "LC107", "empty": "LC108", "ambiguous": "LC109",
+    "key-not-text": "LC110", "nesting": "LC111",
+}  # fmt: skip
+_LARGEST_CHAIN = 16
+_NO_LOCK = "a lock pins every image of the centre by digest (README, “The lock”); `lock:` names another file"
+_HARMLESS = {"LC104", "LC105", "LC106", "LC109", "LC202", "LC207", "LC208"}
+"""Errors after which every value still has the type that later passes rely on: they go on, and report too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What diagnostics point into.
+
+    Attributes:
+        trees: documents by the name that begins a path.
+        texts: files by name, also those that could not be parsed.
+    """
+
+    trees: dict[str, Tree] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The three documents of one centre.
+
+    Attributes:
+        center: the centre spec, with what it inherits.
+        catalog: the catalog it names.
+        lock: the lock it names.
+        options: a target's block as plain data, every default filled in.
+    """
+
+    center: CenterSpec
+    catalog: CatalogSpec
+    lock: LockSpec
+    options: dict[str, dict[str, Any]]
+
+
+def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
+    """Read a centre and the documents it names, and report everything that is wrong with any of them.
+
+    Args:
+        name: file name of the centre spec.
+        read: reads a file.
+        sources: receives every document and text, for places and excerpts.
+        report: receives the findings (LC101-LC208).
+
+    Raises:
+        CompileFailed: when a document has errors.
+    """
+    center = _read_center(name, read, sources, report)
+    if center is None or not isinstance(center.data, dict):
+        raise CompileFailed
+    sources.trees["center"] = center
+    _check(center, "center", report)
+    documents: dict[str, Tree] = {"center": center}
+    for kind, path, default in (("catalog", ("catalog",), None), ("lock", ("lock",), _lock_name(name))):
+        said = center.data.get(kind) if isinstance(center.data, dict) else None
+        if isinstance(said, str):
+            file = _beside(center.span(path).file, said)
+        elif default:
+            file = default
+        else:
+            continue
+        where = ("center", *path) if isinstance(said, str) else ("center", "center")
+        tree = _read_document(file, kind, where, read, sources, report)
+        if tree is not None:
+            documents[kind] = tree
+            _check(tree, kind, report)
+    if len(documents) < 3 or any(is_error(each.code) and each.code not in _HARMLESS for each in report):
+        raise CompileFailed
+    schema = schema_of("center")
+    targets = schema["$defs"]
+    options = {
+        target: filled(block, targets[target], schema) for target, block in center.data["targets"].items()
+    }
+    return Inputs(
+        cast("CenterSpec", view(center.data, schema)),
+        cast("CatalogSpec", view(documents["catalog"].data, schema_of("catalog"))),
+        cast("LockSpec", view(documents["lock"].data, schema_of("lock"))),
+        options,
+    )
+
+
+@cache
+def schema_of(kind: str) -> dict[str, Any]:
+    """The JSON Schema of a kind of document, from the package, or from the checkout it runs in."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    name = f"{kind}.schema.json"
+    for folder in (os.path.join(package, "schemas"), os.path.join(os.path.dirname(package), "schemas")):
+        try:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                schema: dict[str, Any] = json.load(file)
+                return schema
+        except FileNotFoundError:
+            continue
+    raise FileNotFoundError(name)
+
+
+def _lock_name(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}.lock.yaml" if dot and suffix in ("yaml", "yml") else f"{name}.lock.yaml"
+
+
+def _beside(file: str, name: str) -> str:
+    return os.path.normpath(os.path.join(os.path.dirname(file), name))
+
+
+def _read_center(name: str, read: Read, sources: Sources, report: Report) -> Tree | None:
+    """The centre with everything it extends merged below it; each file is parsed once."""
+    chain: list[tuple[str, Tree]] = []
+    file, asked = name, None
+    while True:
+        identity = os.path.realpath(file)
+        if any(os.path.realpath(earlier) == identity for earlier, _ in chain) or len(chain) >= _LARGEST_CHAIN:
+            circle = " → ".join([each for each, _ in chain] + [file])
+            report.add(
+                "LC112",
+                f"`extends` goes in a circle: {circle}",
+                asked or ("file", name),
+                help="remove one `extends:` of the circle",
+            )
+            break
+        root = "center" if not chain else f"extended-{len(chain)}"
+        tree = _parse(file, root, asked, read, sources, report)
+        if tree is None:
+            break
+        chain.append((file, tree))
+        if not _is_document(tree, "center" if not chain[1:] else "shared", root, report):
+            break
+        said = tree.data.get("extends")
+        if not isinstance(said, str) or not said:
+            break
+        asked = (root, "extends")
+        file = _beside(file, said)
+    if not chain:
+        return None
+    merged = chain[-1][1]
+    for index in range(len(chain) - 2, -1, -1):
+        merged = merge(merged, chain[index][1])
+    return merged
+
+
+def _read_document(
+    file: str, kind: str, asked: tuple[str | int, ...], read: Read, sources: Sources, report: Report
+) -> Tree | None:
+    tree = _parse(file, kind, asked, read, sources, report)
+    return tree if tree is not None and _is_document(tree, kind, kind, report) else None
+
+
+def _parse(
+    file: str,
+    root: str,
+    asked: tuple[str | int, ...] | None,
+    read: Read,
+    sources: Sources,
+    report: Report,
+) -> Tree | None:
+    text, problems = read(file)
+    if text is None:
+        for problem in problems:
+            label = (Label(asked, "named here"),) if asked and asked != ("center", "center") else ()
+            help_ = _NO_LOCK if root == "lock" else problem.help
+            report.add(_CODES[problem.kind], problem.message, ("file", file), related=label, help=help_)
+        return None
+    sources.texts[file] = text
+    tree, found = parse(file, text)
+    for problem in (*problems, *found):
+        place = problem.span
+        report.add(
+            _CODES[problem.kind],
+            problem.message,
+            ("file", file, place.line, place.column, place.end_line, place.end_column)
+            if place
+            else ("file", file),
+            related=tuple(
+                Label(("file", span.file, span.line, span.column, span.end_line, span.end_column), words)
+                for span, words in problem.related
+            ),
+            help=problem.help,
+        )
+    if tree is not None:
+        sources.trees[root] = tree
+    return tree
+
+
+def _is_document(tree: Tree, kind: str, root: str, report: Report) -> bool:
+    """Whether a tree is a mapping of our format and of this kind (LC205, LC206)."""
+    data = tree.data
+    if not isinstance(data, dict):
+        report.add("LC201", f"a {kind} is a mapping, and this is something else", (root,))
+        return False
+    version = data.get("lego")
+    if "lego" in data and version != 1 and isinstance(version, int | float | str):
+        report.add(
+            "LC205",
+            f"format version {tree.raw(('lego',)) or version} is not known to this lego-compile",
+            (root, "lego"),
+            help="write `lego: 1`",
+        )
+        return False
+    looks = _kind_of(data)
+    if kind == "shared" and "center" in data:
+        report.add(
+            "LC206",
+            "this is a whole centre, where a file that centres share is expected",
+            (root, "center"),
+            key=True,
+            help="move what both share into a file of its own, and let both extend it",
+        )
+        return False
+    if looks and looks != ("center" if kind == "shared" else kind):
+        expected = "file that centres share" if kind == "shared" else kind
+        report.add("LC206", f"this is a {looks}, where a {expected} is expected", (root, "lego"), key=True)
+        return False
+    return True
+
+
+def _kind_of(data: dict[str, Any]) -> str | None:
+    """What a mapping is by the keys that only one kind of document has."""
+    if _has_pins(data):
+        return "lock"
+    if "systems" in data or "bricks" in data:
+        return "catalog"
+    return "center" if {"center", "profiles", "targets"} & data.keys() else None
+
+
+def _has_pins(data: dict[str, Any]) -> bool:
+    systems = data.get("systems")
+    return isinstance(systems, dict) and any(
+        isinstance(each, dict) and "digest" in each for each in systems.values()
+    )
+
+
+def _check(tree: Tree, kind: str, report: Report) -> None:
+    schema = schema_of(kind)
+    if kind == "center":
+        schema = {**schema, "required": [*schema["required"], *schema["else"]["required"]]}
+    found = Report()
+    conform(tree, schema, kind, found)
+    ambiguous = {(each.primary[1:4]) for each in report if each.code == "LC109"}
+    for each in found:
+        span = tree.span(each.primary[1:], each.key)
+        if each.code != "LC201" or (span.file, span.line, span.column) not in ambiguous:
+            report.diagnostics.append(each)  # the wrong type of an ambiguous value is no second mistake
+    find_secrets(tree, kind, report)

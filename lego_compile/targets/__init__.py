@@ -1,0 +1,85 @@
+"""The platforms that a centre can have. A target is a record of functions, not a class tree.
+
+Adding one is a folder with the same files as the others, and its name in ``TARGETS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lego_compile.diagnostic.model import Report
+    from lego_compile.emit.tree import File
+    from lego_compile.ir.features import Need
+    from lego_compile.ir.model import Deployment, Path
+    from lego_compile.targets.reading import Complaint
+
+TARGETS = ("z2jh", "compose", "apptainer")
+"""Names of the targets: keys below ``targets:`` of a centre, folders below ``out/CENTER/``."""
+
+Options = Mapping[str, Any]
+"""A target's block of the centre spec as plain data, every default filled in, without ``versions``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """What was read back from a target's files.
+
+    Attributes:
+        deployment: projected for the target; None when too little could be read.
+        options: the target's options, as in ``Options``.
+        places: option path → place in the artifact, for messages.
+        complaints: what could not be read, is not as the platform needs it, or was read by nobody.
+    """
+
+    deployment: Deployment | None
+    options: Options
+    places: Mapping[Path, Path] = field(default_factory=dict)
+    complaints: tuple[Complaint, ...] = ()
+
+
+def _same_needs(needs: Iterable[Need], _options: Options) -> Iterable[Need]:
+    return needs
+
+
+def _no_checks(_deployment: Deployment, _options: Options, _report: Report) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One platform.
+
+    Attributes:
+        name: an entry of ``TARGETS``.
+        title: for people.
+        lower: projected deployment, options → plain data, one value per file, in final order.
+        emit: plain data → relative path (below the target's folder) → file.
+        lift: path → bytes, as found on disk → what the platform would make of them. Imitates the platform's
+            reader, never our writer; imports neither ``lower`` nor ``lego_compile.emit``.
+        needs: what the deployment needs, options → what it needs here (a fallback for image mounts replaces
+            the feature ``image-mount`` by one of this target's own).
+        check: conflicts between options, and what this platform cannot express (LC601-LC603).
+        own_home: the platform brings the user's own home and user id along.
+        limits_home: the platform can bound the size of a home.
+    """
+
+    name: str
+    title: str
+    lower: Callable[[Deployment, Options], Mapping[str, Any]]
+    emit: Callable[[Mapping[str, Any]], Mapping[str, File]]
+    lift: Callable[[Mapping[str, bytes]], Lifted]
+    needs: Callable[[Iterable[Need], Options], Iterable[Need]] = _same_needs
+    check: Callable[[Deployment, Options, Report], None] = _no_checks
+    own_home: bool = False
+    limits_home: bool = False
+
+
+def load(name: str) -> Target:
+    """The record of a target, imported when first asked for (a centre with one target pays for one)."""
+    from importlib import import_module
+
+    target: Target = import_module(f"lego_compile.targets.{name}").TARGET
+    return target

@@ -1,0 +1,22 @@
+"""Files that are the same for every centre: behaviour is code, shipped and tested once; choice is data beside it."""
+
+from __future__ import annotations
+
+import os
+
+from lego_compile.targets.reading import Complaint
+
+
+def asset(target: str, name: str) -> bytes:
+    """The bytes of ``targets/TARGET/assets/NAME``, part of the package."""
+    with open(os.path.join(os.path.dirname(__file__), target, "assets", name), "rb") as file:
+        return file.read()
+
+
+def changed(target: str, name: str, found: bytes | None, file: str) -> tuple[Complaint, ...]:
+    """A complaint when a fixed file is missing (LC703) or not the one we ship (LC704)."""
+    if found is None:
+        return (Complaint("LC703", f"{file!r} is missing", (file,)),)
+    if found != asset(target, name):
+        return (Complaint("LC704", f"{file!r} is not the file that lego-compile ships", (file,)),)
+    return ()
