@@ -38,7 +38,7 @@ def compile_specs(chosen: argparse.Namespace) -> int:
     if unknown:
         print(f"lego-compile: no target {unknown[0]!r}; there are {', '.join(TARGETS)}", file=sys.stderr)
         return USAGE
-    specs = list(dict.fromkeys(os.path.normpath(spec) for spec in chosen.specs))
+    specs = _specs(chosen.specs)
     findings: list[Finding] = []
     outcomes: list[Outcome] = []
     for outcome in _progress(_compiled(specs, chosen), len(specs), chosen):
@@ -59,6 +59,12 @@ def compile_specs(chosen: argparse.Namespace) -> int:
         return USAGE
     bad = any(each.severity == "error" or chosen.strict for each in findings)
     return FINDINGS if bad else OK
+
+
+def _specs(names: Sequence[str]) -> list[str]:
+    """The specs among the arguments, each once: a shell's ``centers/*.yaml`` names the locks beside them too."""
+    normal = list(dict.fromkeys(os.path.normpath(name) for name in names))
+    return [name for name in normal if not name.endswith((".lock.yaml", ".lock.yml"))] or normal
 
 
 def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outcome]:

@@ -458,7 +458,7 @@ _code(
     """
     Write the lock anew. This is the one command that uses the network; commit what it writes.
 
-        lego-compile lock centers/grenoble.yaml
+        (see README, “The lock”, for how to pin an image)
     """,
 )
 
@@ -476,7 +476,7 @@ _code(
     """
     If the catalog is right, write the lock anew; if the image is right, correct the catalog.
 
-        lego-compile lock centers/grenoble.yaml
+        (see README, “The lock”, for how to pin an image)
     """,
 )
 

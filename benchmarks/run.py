@@ -1,0 +1,142 @@
+"""Cold compiles next to the tools that operators run beside them, in one run, so that only ratios matter.
+
+    python benchmarks/run.py [--quick]
+
+Rounds are interleaved: each round runs every command once, so that a busy machine slows all of them. The median
+wall time and the median CPU time (user and system) of each are printed, with the ratio to the first row.
+Peers are measured where they are installed: Docker Compose (PyPI), Helm (``LEGO_HELM``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def center(name: str, bricks: int) -> tuple[str, str, str]:
+    """A centre with all three targets and its catalog and lock, as texts."""
+    digest = "sha256:" + "0123456789abcdef" * 4
+    entries = [f"brick-{i:04}" for i in range(bricks)]
+    third = max(1, bricks // 3)
+    profiles = [entries[i : i + third] for i in range(0, bricks, third)]
+    listed = "\n".join(
+        f"  p{i}:\n    title: Profile {i}\n    default: {str(i == 0).lower()}\n    bricks: [{', '.join(each)}]"
+        for i, each in enumerate(profiles)
+    )
+    grenoble = (ROOT / "centers" / "grenoble.yaml").read_text()
+    targets = grenoble[grenoble.index("\ntargets:") :]
+    spec = (
+        f"lego: 1\ncenter: {name}\ntitle: Benchmark\ncatalog: catalog.yaml\nlock: {name}.lock.yaml\nsystem: lab\n"
+        f"profiles:\n{listed}\n{targets}"
+    )
+    catalog = (
+        "lego: 1\ncatalog: benchmark\nsystems:\n  lab:\n    title: Lab\n    image: registry.example.org/lego/lab\n"
+        '    provides: {jupyterhub: "5.4", batchspawner: "1.3"}\n    releases: {"1": {}}\nbricks:\n'
+        + "".join(
+            f"  {entry}:\n    title: Brick {entry}\n    image: registry.example.org/lego/{entry}\n"
+            f"    prefix: /opt/bricks/{entry}\n    kernels: [{{title: Python of {entry}}}]\n"
+            '    releases: {"1": {}}\n'
+            for entry in entries
+        )
+    )
+
+    def pin(entry: str) -> str:
+        return (
+            f"  {entry}:\n    release: '1'\n    repository: registry.example.org/lego/{entry}\n    tag: '1'\n"
+            f"    digest: {digest}\n    platforms:\n      linux/amd64: {{digest: {digest}, size: 1000}}\n"
+        )
+
+    lock = f"lego: 1\nlock: {name}\nsystems:\n{pin('lab')}bricks:\n{''.join(map(pin, entries))}"
+    return spec, catalog, lock
+
+
+def write(folder: Path, names: list[str], bricks: int) -> list[str]:
+    """Benchmark centres in a folder; returns the file names of their specs."""
+    specs = []
+    for name in names:
+        spec, catalog, lock = center(name, bricks)
+        (folder / f"{name}.yaml").write_text(spec)
+        (folder / "catalog.yaml").write_text(catalog)
+        (folder / f"{name}.lock.yaml").write_text(lock)
+        specs.append(str(folder / f"{name}.yaml"))
+    return specs
+
+
+def run(command: list[str], environment: dict[str, str], folder: Path) -> tuple[float, float]:
+    """Wall and CPU seconds of one command, which has to succeed."""
+    before, started = os.times(), time.perf_counter()
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=False)
+    wall, after = time.perf_counter() - started, os.times()
+    if done.returncode:
+        raise SystemExit(f"{command[:4]} failed with {done.returncode}:\n{done.stderr.decode()[-2000:]}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return wall, cpu
+
+
+def peers(folder: Path) -> dict[str, list[str]]:
+    """The commands beside which ours is measured."""
+    found = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "python -c 'import pydantic'": [sys.executable, "-c", "import pydantic"],
+    }
+    compose = shutil.which("docker-compose", path=os.path.dirname(sys.executable))
+    composed = folder / "out" / "fifty" / "compose"
+    if compose and composed.is_dir():
+        (composed / ".env").write_text((composed / "env.example").read_text())
+        found["docker compose config"] = [compose, "-f", str(composed / "compose.yaml"), "config", "-q"]
+    helm = os.environ.get("LEGO_HELM") or shutil.which("helm")
+    chart = os.environ.get("LEGO_Z2JH_CHART")
+    if helm and chart:
+        values = str(folder / "out" / "fifty" / "z2jh" / "values.yaml")
+        found["helm template (z2jh)"] = [helm, "template", "x", chart, "-f", values]
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="three rounds and a fleet of 20 centres instead of 200"
+    )
+    chosen = parser.parse_args()
+    rounds, fleet = (3, 20) if chosen.quick else (15, 200)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    ours = [sys.executable, "-m", "lego_compile", "-q"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fifty = write(folder, ["fifty"], 50)
+        run([*ours, *fifty], environment, folder)
+        commands = {
+            "lego-compile, 50 bricks, new outputs": [*ours, "--out", "new", *fifty],
+            "lego-compile, 50 bricks, nothing changed": [*ours, *fifty],
+            "lego-compile --version": [*ours[:-1], "--version"],
+            **peers(folder),
+        }
+        times: dict[str, list[tuple[float, float]]] = {each: [] for each in commands}
+        for _ in range(rounds):
+            for each, command in commands.items():
+                shutil.rmtree(folder / "new", ignore_errors=True)
+                times[each].append(run(command, environment, folder))
+        first = statistics.median(cpu for _, cpu in times[next(iter(times))])
+        print(f"{'command':44} {'wall ms':>8} {'cpu ms':>8} {'ratio':>6}   median of {rounds}, interleaved")
+        for each, values in times.items():
+            wall, cpu = (statistics.median(value[i] for value in values) * 1000 for i in (0, 1))
+            print(f"{each:44} {wall:8.0f} {cpu:8.0f} {cpu / first / 1000:6.2f}")
+        specs = write(folder, [f"c{i:04}" for i in range(fleet)], 50)
+        for jobs in ("1", "2"):
+            shutil.rmtree(folder / "out", ignore_errors=True)
+            wall, cpu = run([*ours, "--jobs", jobs, *specs], environment, folder)
+            print(f"{f'{fleet} centres x 50 bricks, --jobs {jobs}':44} {wall * 1000:8.0f} {cpu * 1000:8.0f}")
+
+
+if __name__ == "__main__":
+    main()

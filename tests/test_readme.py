@@ -1,0 +1,56 @@
+"""What the documents show is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lego_compile.pipeline import compile_center
+from lego_compile.source.read import read_text
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_centre_of_the_readme_compiles(tmp_path: Path) -> None:
+    """The example that a new user copies is a whole centre, and compiles without an error."""
+    text = next(
+        block
+        for block in re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+        if "center: example" in block
+    )
+    spec = tmp_path / "centers" / "example.yaml"
+    spec.parent.mkdir()
+    spec.write_text(text.replace("../catalog/", f"{ROOT}/catalog/"))
+    (tmp_path / "centers" / "example.lock.yaml").write_text(
+        (ROOT / "centers" / "grenoble.lock.yaml").read_text().replace("lock: grenoble", "lock: example")
+    )
+
+    outcome = compile_center(str(spec), read_text)
+
+    assert [found for found in outcome.findings if found.severity == "error"] == []
+    assert "z2jh/values.yaml" in outcome.files
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    """ARCHITECTURE.md names each folder and module at the top of the package, and stays short."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    names = [
+        path.name + ("/" if path.is_dir() else "")
+        for path in (ROOT / "lego_compile").iterdir()
+        if not path.name.startswith("__") and path.name != "py.typed"
+    ]
+
+    assert [name for name in names if name not in text] == []
+    assert len(text.splitlines()) <= 120
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    """A relative link in a document names a file of the repository."""
+    broken = [
+        f"{document.name}: {link}"
+        for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+        if not (document.parent / link).exists()
+    ]
+
+    assert broken == []
