@@ -20,11 +20,32 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+TARGETS = f"""\
+targets:
+  z2jh:
+    versions: {{kubernetes: "1.35", containerd: "2.2", chart: "4.4.0"}}
+    host: jupyter.example.org
+    authenticator: {{type: dummy}}
+  compose:
+    versions: {{engine: "29.7", compose: "5.6"}}
+    host: vre.example.org
+    authenticator: {{type: dummy}}
+    tls: {{mode: internal}}
+    images:
+      hub: registry.example.org/lego/hub:6.1.1@{DIGEST}
+      proxy: registry.example.org/lego/proxy:5.3.0@{DIGEST}
+      edge: registry.example.org/lego/caddy:2.10.2@{DIGEST}
+      docker_api: registry.example.org/lego/docker-socket-proxy:0.4.1@{DIGEST}
+  apptainer:
+    versions: {{apptainer: "1.4.5"}}
+    root: /opt/lego/benchmark
+    slurm: {{partition: interactive, hub_url: "http://hub.example.org:8081"}}
+"""
 
 
 def center(name: str, bricks: int) -> tuple[str, str, str]:
     """A centre with all three targets and its catalog and lock, as texts."""
-    digest = "sha256:" + "0123456789abcdef" * 4
     entries = [f"brick-{i:04}" for i in range(bricks)]
     third = max(1, bricks // 3)
     profiles = [entries[i : i + third] for i in range(0, bricks, third)]
@@ -32,11 +53,9 @@ def center(name: str, bricks: int) -> tuple[str, str, str]:
         f"  p{i}:\n    title: Profile {i}\n    default: {str(i == 0).lower()}\n    bricks: [{', '.join(each)}]"
         for i, each in enumerate(profiles)
     )
-    grenoble = (ROOT / "centers" / "grenoble.yaml").read_text()
-    targets = grenoble[grenoble.index("\ntargets:") :]
     spec = (
         f"lego: 1\ncenter: {name}\ntitle: Benchmark\ncatalog: catalog.yaml\nlock: {name}.lock.yaml\nsystem: lab\n"
-        f"profiles:\n{listed}\n{targets}"
+        f"profiles:\n{listed}\n{TARGETS}"
     )
     catalog = (
         "lego: 1\ncatalog: benchmark\nsystems:\n  lab:\n    title: Lab\n    image: registry.example.org/lego/lab\n"
@@ -52,7 +71,7 @@ def center(name: str, bricks: int) -> tuple[str, str, str]:
     def pin(entry: str) -> str:
         return (
             f"  {entry}:\n    release: '1'\n    repository: registry.example.org/lego/{entry}\n    tag: '1'\n"
-            f"    digest: {digest}\n    platforms:\n      linux/amd64: {{digest: {digest}, size: 1000}}\n"
+            f"    digest: {DIGEST}\n    platforms:\n      linux/amd64: {{digest: {DIGEST}, size: 1000}}\n"
         )
 
     lock = f"lego: 1\nlock: {name}\nsystems:\n{pin('lab')}bricks:\n{''.join(map(pin, entries))}"
@@ -91,7 +110,7 @@ def peers(folder: Path) -> dict[str, list[str]]:
     compose = shutil.which("docker-compose", path=os.path.dirname(sys.executable))
     composed = folder / "out" / "fifty" / "compose"
     if compose and composed.is_dir():
-        (composed / ".env").write_text((composed / "env.example").read_text())
+        (composed / ".env").write_text("CONFIGPROXY_AUTH_TOKEN=benchmark\n")
         found["docker compose config"] = [compose, "-f", str(composed / "compose.yaml"), "config", "-q"]
     helm = os.environ.get("LEGO_HELM") or shutil.which("helm")
     chart = os.environ.get("LEGO_Z2JH_CHART")
@@ -109,7 +128,9 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     rounds, fleet = (3, 20) if chosen.quick else (15, 200)
+    # An installed package has its byte code; a variable of this shell must not make every run compile it again.
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     ours = [sys.executable, "-m", "lego_compile", "-q"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -32,8 +32,6 @@ _PARALLEL_FROM = 24
 
 def compile_specs(chosen: argparse.Namespace) -> int:
     """``lego-compile SPEC…``: compile, prove, then write or compare. Centres do not wait for each other."""
-    from lego_compile.diagnostic.view import order
-
     unknown = [name for name in chosen.target if name not in TARGETS]
     if unknown:
         print(f"lego-compile: no target {unknown[0]!r}; there are {', '.join(TARGETS)}", file=sys.stderr)
@@ -53,7 +51,11 @@ def compile_specs(chosen: argparse.Namespace) -> int:
         found, stop = _settle(outcome, chosen, counts)
         findings += found
         unusable = unusable or stop
-    print_findings(order(findings), chosen)
+    if findings:
+        from lego_compile.diagnostic.view import order
+
+        findings = order(findings)
+    print_findings(findings, chosen)
     say(_summary(outcomes, findings, counts, chosen), chosen)
     if unusable:
         return USAGE

@@ -143,7 +143,7 @@ def check_platforms(
                 note=f"built for {', '.join(have)}",
                 related=(
                     Label(asked, "the centre has such machines"),
-                    Label(("catalog", kind, name, "platforms"), "declared here"),
+                    Label(("catalog", kind, name, "platforms"), "declared here", key=True),
                 ),
                 help="use another release or profile, or remove the platform",
             )
@@ -186,7 +186,7 @@ def check_requirements(
             origin,
             related=(
                 Label(("catalog", "bricks", name, "requires", "gpu"), "needed here"),
-                Label((*here, "resources"), "the profile's resources", key=True),
+                Label((*here, "resources"), "what the profile has", key=True),
             ),
             help=f"add `gpu: {{vendor: {vendor}, count: 1}}` to `resources:` of the profile",
         )

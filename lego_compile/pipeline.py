@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lego_compile.diagnostic.model import CompileFailed, Report
@@ -53,8 +53,6 @@ def compile_center(spec: str, read: Read, *, strict: bool = False) -> Outcome:
         read: reads a file.
         strict: treat warnings as errors.
     """
-    from lego_compile.diagnostic.view import order, view
-
     report, sources = Report(), Sources()
     files: dict[str, File] = {}
     name = ""
@@ -65,7 +63,7 @@ def compile_center(spec: str, read: Read, *, strict: bool = False) -> Outcome:
         failed = False
     except CompileFailed:
         failed = True
-    findings = order([view(each, sources.trees, sources.texts) for each in report])
+    findings = _findings(report, sources)
     return Outcome(
         spec,
         name or _name(sources.trees),
@@ -74,6 +72,14 @@ def compile_center(spec: str, read: Read, *, strict: bool = False) -> Outcome:
         failed,
         unreadable=any(each.code in ("LC101", "LC102") for each in report),
     )
+
+
+def _findings(report: Report, sources: Sources) -> list[Finding]:
+    if not report.diagnostics:
+        return []
+    from lego_compile.diagnostic.view import order, view
+
+    return order([view(each, sources.trees, sources.texts) for each in report])
 
 
 def _compile(inputs: Inputs, sources: Sources, report: Report, *, strict: bool) -> dict[str, File]:
@@ -107,9 +113,14 @@ def _check_target(
     target: Target, deployment: Deployment, declared: Options, options: Options, report: Report
 ) -> None:
     own = project(deployment, target.name, own_home=target.own_home, limits_home=target.limits_home)
+    # A data mount without a source is reported by `resolve` (LC313), and no target has more to say about it.
+    sound = tuple(
+        replace(profile, data=tuple(mount for mount in profile.data if mount.source))
+        for profile in own.profiles
+    )
     wanted = target.needs(needs(deployment), options)
     capability.check(target.name, wanted, declared.get("versions") or {}, declared.get("gates") or (), report)
-    target.check(own, options, report)
+    target.check(replace(own, profiles=sound), options, report)
 
 
 def _without_versions(options: Options) -> Options:

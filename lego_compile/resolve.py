@@ -22,6 +22,7 @@ from lego_compile.ir.model import (
 from lego_compile.lookup import Names, check_facts, check_platforms, check_requirements, find
 from lego_compile.mirrors import Mirrors
 from lego_compile.spec.conform import nearest
+from lego_compile.targets import TARGETS
 
 if TYPE_CHECKING:
     from lego_compile.spec.catalog import Brick, CatalogSpec
@@ -59,7 +60,13 @@ def resolve(
     names = Names(center, catalog, lock, mirrors, report)
     enabled = tuple(targets)
     if not enabled:
-        report.add("LC314", "no target is enabled", ("center", "targets"), key=True)
+        report.add(
+            "LC314",
+            "no target is enabled",
+            ("center", "targets"),
+            key=True,
+            help="enable one of " + ", ".join(f"`{target}`" for target in TARGETS),
+        )
     _check_profiles(center, report)
     data = _data(center, enabled, report)
     profiles = [_profile(slug, profile, data, names) for slug, profile in center.profiles.items()]

@@ -58,7 +58,6 @@ def _with_targets(center: dict[str, Any]) -> dict[str, Any]:
         "description": center["properties"]["targets"]["description"],
         "properties": properties,
         "additionalProperties": False,
-        "minProperties": 1,
     }
     return center
 

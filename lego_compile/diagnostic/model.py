@@ -82,6 +82,8 @@ class Report:
 
     def has_errors(self, *, strict: bool = False) -> bool:
         """Whether anything found so far stops a compile; with ``strict`` a warning does too."""
+        if not self.diagnostics:
+            return False
         from lego_compile.diagnostic.codes import is_error
 
         return any(strict or is_error(found.code) for found in self.diagnostics)

@@ -121,10 +121,20 @@ def _check_data(profile: Composition, report: Report) -> None:
             f"a part of the conda installation {system.conda!r}" if inside(data.path, system.conda) else ""
         )
         if hidden and not inside(data.path, "/var/data"):
-            report.add("LC403", f"data {data.name!r} at {data.path!r} hides {hidden}", data.origin)
-        if inside(system.home, data.path) or data.path == system.home:
             report.add(
-                "LC404", f"data {data.name!r} at {data.path!r} hides the home {system.home!r}", data.origin
+                "LC403",
+                f"data {data.name!r} at {data.path!r} hides {hidden} of the system image",
+                data.origin,
+                help=f"mount it somewhere else, such as '/data/{data.name}'",
+            )
+        if inside(system.home, data.path) or inside(data.path, system.home):
+            verb = "hides" if inside(system.home, data.path) else "lies in"
+            report.add(
+                "LC404",
+                f"data {data.name!r} at {data.path!r} {verb} the home {system.home!r}",
+                data.origin,
+                related=(Label(system.declared, "the home is that of this system image", key=True),),
+                help=f"the home belongs to the user; mount the data at a path such as '/data/{data.name}'",
             )
     for first, second in combinations(profile.data, 2):
         if inside(second.path, first.path) or inside(first.path, second.path):
@@ -157,6 +167,14 @@ def _check_names(mounts: tuple[BrickMount, ...], profile: Composition, report: R
     owner: dict[str, BrickMount] = {}
     for mount in sorted(mounts, key=_position):
         for kernel in mount.kernels:
+            if owner.get(kernel.name) is mount:
+                report.add(
+                    "LC406",
+                    f"brick {mount.name!r} has two kernels that are called {kernel.name!r}",
+                    mount.origin,
+                    related=(Label((*mount.declared, "kernels"), "its kernels", key=True),),
+                    help="keep one of them: the other would never be listed",
+                )
             other = owner.setdefault(kernel.name, mount)
             if other is not mount and first_of.get(names[mount.prefix]) is mount:
                 report.add(

@@ -63,7 +63,9 @@ def _walk(
     left, right = _keyed(expected), _keyed(found)
     if left is not None and right is not None:
         for key in {**left, **right}:
-            step = (*where[:-1], f"{_word(where[-1])} {key!r}") if where else (repr(key),)
+            # "profile 'ocean'" for an element of a collection of ours, "'slurm' → 'partition'" in plain data
+            collection = where[-1:] and not where[-1].startswith("'")
+            step = (*where[:-1], f"{_word(where[-1])} {key!r}") if collection else (*where, repr(key))
             yield from _walk(step, left.get(key), right.get(key), e_at, f_at)
         twice = len(left) != len(expected) or len(right) != len(found)  # type: ignore[arg-type]
         if twice or (list(left) != list(right) and set(left) == set(right)):
@@ -94,7 +96,7 @@ def _word(name: str) -> str:
 
 
 def _line(where: tuple[str, ...]) -> str:
-    return " → ".join(_word(step) for step in where) or "the deployment"
+    return " → ".join(step if "'" in step else _word(step) for step in where) or "the deployment"
 
 
 def _scalar(value: object) -> bool:

@@ -1,6 +1,4 @@
 """Reading a file's text, with every reason why it cannot be read said in words."""
-# Not pathlib: importing it costs more than reading a file.
-# ruff: noqa: PTH116, PTH123, PTH206, PTH112, PTH114, PTH118, PTH208
 
 from __future__ import annotations
 
@@ -85,7 +83,9 @@ def _garbled(name: str, data: bytes, at: int, message: str, help: str) -> Proble
 def _missing(name: str) -> Problem:
     """Nothing has that name; perhaps something beside it has nearly that name."""
     if os.path.islink(name):
-        return Problem("unreadable", f"`{name}` is a link to nothing", None, "repair the link, or name a file")
+        return Problem(
+            "unreadable", f"`{name}` is a link to nothing", None, "repair the link, or name a file"
+        )
     parts = name.split(os.sep)
     present = os.sep if name.startswith(os.sep) else os.curdir
     for index, part in enumerate(parts):
@@ -99,7 +99,9 @@ def _missing(name: str) -> Problem:
         except OSError:
             break
         near = get_close_matches(part, beside, n=1, cutoff=0.6)
-        help = f"did you mean `{os.sep.join([*parts[:index], near[0], *parts[index + 1 :]])}`?" if near else None
+        help = (
+            f"did you mean `{os.sep.join([*parts[:index], near[0], *parts[index + 1 :]])}`?" if near else None
+        )
         what = "file" if index == len(parts) - 1 else "directory"
         missing = os.sep.join(parts[: index + 1])
         return Problem("unreadable", f"there is no {what} `{missing}`", None, help)

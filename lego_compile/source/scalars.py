@@ -25,7 +25,7 @@ _OLD_BOOLS = {
 
 _NOT_FINITE = {
     word: float(word.replace(".", ""))
-    for word in ".inf .Inf .INF +.inf +.Inf +.INF -.inf -.Inf -.INF .nan .NaN .NAN".split()
+    for word in [".nan", ".NaN", ".NAN", *(s + w for s in ("", "+", "-") for w in (".inf", ".Inf", ".INF"))]
 }
 
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -42,6 +42,7 @@ _ZONE = r"[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?)"
 _TIME = rf"(?:[Tt]|[ \t]+)[0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]*)?(?:{_ZONE})?"
 _DATE = rf"[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?:{_TIME})?"
 _DIGITS = 400  # beyond this a number is surely none; int() itself refuses 4300
+_TOO_LONG = ("a number of more digits than readers keep", "")
 
 
 def resolve(text: str) -> tuple[Scalar, tuple[str, str] | None]:
@@ -64,7 +65,9 @@ def resolve(text: str) -> tuple[Scalar, tuple[str, str] | None]:
         return _integer(text)
     if _FLOAT.fullmatch(text):
         return _float(text)
-    if text[:2] in ("0o", "0x") and re.fullmatch(_BASED, text) and len(text) <= _DIGITS:
+    if text[:2] in ("0o", "0x") and re.fullmatch(_BASED, text):
+        if len(text) > _DIGITS:
+            return text, _TOO_LONG
         value = int(text[2:], 8 if text[1] == "o" else 16)
         if text[1] == "o":
             return value, (f"{value} in YAML 1.2 and text in YAML 1.1", str(value))
@@ -93,7 +96,7 @@ def number(value: int | float) -> str:
 def _integer(text: str) -> tuple[Scalar, tuple[str, str] | None]:
     """A decimal integer; with a leading zero, YAML 1.1 counts in eights or reads text."""
     if len(text) > _DIGITS:
-        return text, ("a number of more digits than readers keep", "")
+        return text, _TOO_LONG
     value = int(text)
     digits = text.lstrip("+-")
     if digits[0] == "0" and len(digits) > 1:

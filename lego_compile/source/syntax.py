@@ -173,8 +173,6 @@ def _brackets(fail: _Failure) -> _Words | None:
         return None
     bracket = fail.text[fail.opener]
     closing = _CLOSING[bracket]
-    if fail.char == ":" and fail.scalar[1] - fail.scalar[0] > 1024:
-        return _Words("a key longer than 1024 characters", fail.scalar[0], "shorten it")
     if fail.char == ",":
         return _Words("nothing is written before `,`", fail.at, "remove one comma")
     if fail.char in ("]", "}") and fail.char != closing:

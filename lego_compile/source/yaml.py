@@ -146,7 +146,9 @@ class _Reading:
                     self.add("nesting", f"more than {DEEPEST} levels, one inside the other", start, start + 1)
                     return None
                 style = ("{" if kind is MappingStartEvent else "[") if event.flow_style else ""
-                flow.append(event.end_mark.index - 1 if style else -1)
+                at = event.end_mark.index - 1 if style else -1
+                # The one pair of `[a: b]` is a map without a bracket of its own.
+                flow.append(flow[-1] if style and source.text[at] not in "[{" else at)
                 data, items = ({}, {}) if kind is MappingStartEvent else ([], [])
                 node = Node(source, start, start, key_start, key_end, style, items)
                 key, key_start, key_end = _NO_KEY, -1, -1
@@ -257,13 +259,8 @@ class _Reading:
             if written[0] == "&":
                 self.add("anchor", f"`{written}` is an anchor", start, end, _NO_ALIASES)
             else:
-                self.add(
-                    "tag",
-                    f"`{written}` is a tag",
-                    start,
-                    end,
-                    "remove it; a text that begins with `!` needs quotes",
-                )
+                help = "remove it; a text that begins with `!` needs quotes"
+                self.add("tag", f"`{written}` is a tag", start, end, help)
 
     def document(self, event: Any, count: int) -> None:
         """The start of a document: it may carry directives, and be one too many."""
@@ -294,28 +291,31 @@ class _Reading:
     def uncover(self, value: str, start: int, end: int, style: str) -> str:
         """Put back into a scalar what was hidden: its pieces, in their order."""
         text = self.source.text
+        parts: list[str] = []
+        done = 0
         for index in range(bisect_left(self.pieces, (start, 0)), len(self.pieces)):
             at, stop = self.pieces[index]
             if at >= end:
                 break
-            piece = text[at:stop]
-            name = f"the character U+{ord(piece[0]):04X}"
-            if len(piece) > 1:
-                meant = _escaped(piece) if style == '"' else piece
-                if meant is None:
+            piece = meant = text[at:stop]
+            if len(piece) > 1 and style == '"':
+                meant = _escaped(piece) or "\ufffd"
+                if meant == "\ufffd":
                     message = f"`{piece}` is half of a character"
                     self.add("syntax", message, at, stop, "write the other half beside it")
-                    meant = "\ufffd"
-            else:
-                meant = piece
-                if piece < " " or "\ud800" <= piece <= "\udfff":
-                    help = "remove it, or write it as an escape in double quotes"
-                    self.add("syntax", f"{name} may not be in a text file", at, stop, help)
-                elif style not in ("'", '"'):
-                    help = "remove it, or put the value in quotes"
-                    self.add("syntax", f"{name} cannot be seen, and readers disagree on it", at, stop, help)
-            value = value.replace(self.mask * len(piece), meant, 1)
-        return value
+            elif len(piece) == 1 and (piece < " " or "\ud800" <= piece <= "\udfff"):
+                message = f"the character U+{ord(piece):04X} may not be in a text file"
+                self.add("syntax", message, at, stop, "remove it, or write it as an escape in double quotes")
+            elif len(piece) == 1 and (self.asks or style not in ("'", '"')):
+                message = f"the character U+{ord(piece):04X} cannot be seen, and readers disagree on it"
+                help = f"remove it, or write `\\u{ord(piece):04x}` in double quotes"
+                self.add("ambiguous", message, at, stop, help)
+            begin = value.find(self.mask, done)
+            if begin < 0:  # the piece stood in a tag
+                break
+            parts += [value[done:begin], meant]
+            done = begin + len(piece)
+        return "".join([*parts, value[done:]])
 
 
 def _escaped(piece: str) -> str | None:

@@ -8,8 +8,10 @@ from lego_compile.spec.types import (
     AbsolutePath,
     Block,
     Cpu,
+    DataSource,
     EnvironmentName,
     EnvironmentValue,
+    FileName,
     GroupName,
     Memory,
     Name,
@@ -79,7 +81,7 @@ class Data(Block):
     """A directory of the centre, mounted at one path on every target."""
 
     name: Name = Field(description="Unique in the centre.", examples=["era5"])
-    source: str | dict[Literal["z2jh", "compose", "apptainer"], str] = Field(
+    source: DataSource | dict[Literal["z2jh", "compose", "apptainer"], DataSource] = Field(
         description="A host path (/data/era5), a Kubernetes claim (pvc:era5) or an export (nfs:server:/export); "
         "or one of them for each target.",
         examples=["/data/era5", {"z2jh": "pvc:era5", "compose": "/data/era5"}],
@@ -99,7 +101,7 @@ class CenterSpec(Block):
     """One data centre: `lego-compile centers/NAME.yaml` compiles it for each of its targets."""
 
     lego: Literal[1] = Field(description="Version of this format.")
-    extends: str | None = Field(
+    extends: FileName | None = Field(
         None,
         description="A file with keys that centres share, relative to this file. Maps merge key by key, lists and "
         "scalars of this file replace, and null removes an inherited key.",
@@ -109,10 +111,10 @@ class CenterSpec(Block):
         description="Name of the centre; its outputs are below out/NAME/.", examples=["grenoble"]
     )
     title: Text = Field(description="For people.", examples=["OSUG, Grenoble"])
-    catalog: str = Field(
+    catalog: FileName = Field(
         description="The catalog, relative to the file that says so.", examples=["../catalog/gaia-data.yaml"]
     )
-    lock: str | None = Field(
+    lock: FileName | None = Field(
         None, description="The lock, relative to this file; the spec's own name with .lock.yaml when unsaid."
     )
     mirrors: dict[RegistryPrefix, RegistryPrefix] = Field(

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from lego_compile.diagnostic.codes import is_error
-from lego_compile.diagnostic.model import CompileFailed, Label, Report
+from lego_compile.diagnostic.model import CompileFailed, Label, Path, Report
 from lego_compile.source.document import Tree, merge, parse
 from lego_compile.spec.conform import conform
 from lego_compile.spec.secrets import find_secrets
 from lego_compile.spec.view import filled, view
 
 if TYPE_CHECKING:
-    from lego_compile.source.document import Problem
+    from lego_compile.source.document import Problem, Span
     from lego_compile.spec.catalog import CatalogSpec
     from lego_compile.spec.center import CenterSpec
     from lego_compile.spec.lock import LockSpec
@@ -33,10 +32,12 @@ _CODES = {
     "tag": "LC106", "directive": "LC106", "multiple-documents": "LC107", "empty": "LC108", "ambiguous": "LC109",
     "key-not-text": "LC110", "nesting": "LC111",
 }  # fmt: skip
+_WORDS = {"center": "centre", "shared": "file that centres share", "catalog": "catalog", "lock": "lock"}
+_NULLS = ("", "~", "null", "Null", "NULL")
 _LARGEST_CHAIN = 16
 _NO_LOCK = "a lock pins every image of the centre by digest (README, “The lock”); `lock:` names another file"
 _HARMLESS = {"LC104", "LC105", "LC106", "LC109", "LC202", "LC207", "LC208"}
-"""Errors after which every value still has the type that later passes rely on: they go on, and report too."""
+"""Findings after which every value still has the type that later passes rely on: they go on, and report too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,16 @@ def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
     Raises:
         CompileFailed: when a document has errors.
     """
-    center = _read_center(name, read, sources, report)
-    if center is None or not isinstance(center.data, dict):
+    center, whole = _read_center(name, read, sources, report)
+    if center is None:
         raise CompileFailed
     sources.trees["center"] = center
-    _check(center, "center", report)
+    _check(center, "center", report, whole=whole)
+    if not whole:
+        raise CompileFailed
     documents: dict[str, Tree] = {"center": center}
     for kind, path, default in (("catalog", ("catalog",), None), ("lock", ("lock",), _lock_name(name))):
-        said = center.data.get(kind) if isinstance(center.data, dict) else None
+        said = center.data.get(kind)
         if isinstance(said, str):
             file = _beside(center.span(path).file, said)
         elif default:
@@ -100,12 +103,14 @@ def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
         if tree is not None:
             documents[kind] = tree
             _check(tree, kind, report)
-    if len(documents) < 3 or any(is_error(each.code) and each.code not in _HARMLESS for each in report):
+    if len(documents) < 3 or any(each.code not in _HARMLESS for each in report):
         raise CompileFailed
     schema = schema_of("center")
-    targets = schema["$defs"]
+    targets = schema["properties"]["targets"]["properties"]
     options = {
-        target: filled(block, targets[target], schema) for target, block in center.data["targets"].items()
+        target: filled(block, targets[target], schema)
+        for target, block in center.data["targets"].items()
+        if target in targets
     }
     return Inputs(
         cast("CenterSpec", view(center.data, schema)),
@@ -139,13 +144,12 @@ def _beside(file: str, name: str) -> str:
     return os.path.normpath(os.path.join(os.path.dirname(file), name))
 
 
-def _read_center(name: str, read: Read, sources: Sources, report: Report) -> Tree | None:
-    """The centre with everything it extends merged below it; each file is parsed once."""
+def _read_center(name: str, read: Read, sources: Sources, report: Report) -> tuple[Tree | None, bool]:
+    """The centre with everything it extends merged below it, and whether all of that could be read."""
     chain: list[tuple[str, Tree]] = []
-    file, asked = name, None
+    file, asked, whole = name, None, False
     while True:
-        identity = os.path.realpath(file)
-        if any(os.path.realpath(earlier) == identity for earlier, _ in chain) or len(chain) >= _LARGEST_CHAIN:
+        if any(_same_file(file, earlier) for earlier, _ in chain) or len(chain) >= _LARGEST_CHAIN:
             circle = " → ".join([each for each, _ in chain] + [file])
             report.add(
                 "LC112",
@@ -156,22 +160,31 @@ def _read_center(name: str, read: Read, sources: Sources, report: Report) -> Tre
             break
         root = "center" if not chain else f"extended-{len(chain)}"
         tree = _parse(file, root, asked, read, sources, report)
-        if tree is None:
+        if tree is None or not _is_document(tree, "shared" if chain else "center", root, report):
             break
         chain.append((file, tree))
-        if not _is_document(tree, "center" if not chain[1:] else "shared", root, report):
-            break
         said = tree.data.get("extends")
-        if not isinstance(said, str) or not said:
+        if not isinstance(said, str) or not said or "\0" in said:
+            whole = said is None
+            if not whole and root != "center":  # the centre's own is checked with its other values
+                code = "LC204" if isinstance(said, str) else "LC201"
+                report.add(code, "`extends` names no file", (root, "extends"))
             break
         asked = (root, "extends")
         file = _beside(file, said)
     if not chain:
-        return None
+        return None, False
     merged = chain[-1][1]
     for index in range(len(chain) - 2, -1, -1):
         merged = merge(merged, chain[index][1])
-    return merged
+    return merged, whole
+
+
+def _same_file(first: str, second: str) -> bool:
+    try:
+        return os.path.realpath(first) == os.path.realpath(second)
+    except ValueError:  # a name that no file can have; reading it says so
+        return first == second
 
 
 def _read_document(
@@ -193,23 +206,17 @@ def _parse(
     if text is None:
         for problem in problems:
             label = (Label(asked, "named here"),) if asked and asked != ("center", "center") else ()
-            help_ = _NO_LOCK if root == "lock" else problem.help
-            report.add(_CODES[problem.kind], problem.message, ("file", file), related=label, help=help_)
+            help_ = _NO_LOCK if root == "lock" and problem.kind == "unreadable" else problem.help
+            report.add(_CODES[problem.kind], problem.message, _at(file, problem.span), related=label, help=help_)
         return None
     sources.texts[file] = text
     tree, found = parse(file, text)
     for problem in (*problems, *found):
-        place = problem.span
         report.add(
             _CODES[problem.kind],
             problem.message,
-            ("file", file, place.line, place.column, place.end_line, place.end_column)
-            if place
-            else ("file", file),
-            related=tuple(
-                Label(("file", span.file, span.line, span.column, span.end_line, span.end_column), words)
-                for span, words in problem.related
-            ),
+            _at(file, problem.span),
+            related=tuple(Label(_at(span.file, span), words) for span, words in problem.related),
             help=problem.help,
         )
     if tree is not None:
@@ -217,11 +224,17 @@ def _parse(
     return tree
 
 
+def _at(file: str, span: Span | None) -> Path:
+    if span is None:
+        return ("file", file)
+    return ("file", file, span.line, span.column, span.end_line, span.end_column)
+
+
 def _is_document(tree: Tree, kind: str, root: str, report: Report) -> bool:
     """Whether a tree is a mapping of our format and of this kind (LC205, LC206)."""
     data = tree.data
     if not isinstance(data, dict):
-        report.add("LC201", f"a {kind} is a mapping, and this is something else", (root,))
+        report.add("LC201", f"a {_WORDS[kind]} is a mapping, and this is something else", (root,))
         return False
     version = data.get("lego")
     if "lego" in data and version != 1 and isinstance(version, int | float | str):
@@ -243,8 +256,12 @@ def _is_document(tree: Tree, kind: str, root: str, report: Report) -> bool:
         )
         return False
     if looks and looks != ("center" if kind == "shared" else kind):
-        expected = "file that centres share" if kind == "shared" else kind
-        report.add("LC206", f"this is a {looks}, where a {expected} is expected", (root, "lego"), key=True)
+        report.add(
+            "LC206",
+            f"this is a {_WORDS[looks]}, where a {_WORDS[kind]} is expected",
+            (root, "lego"),
+            key=True,
+        )
         return False
     return True
 
@@ -265,15 +282,19 @@ def _has_pins(data: dict[str, Any]) -> bool:
     )
 
 
-def _check(tree: Tree, kind: str, report: Report) -> None:
+def _check(tree: Tree, kind: str, report: Report, *, whole: bool = True) -> None:
+    """Report what is wrong with the shape of a document; ``whole`` is false when what it extends was not read."""
     schema = schema_of(kind)
     if kind == "center":
         schema = {**schema, "required": [*schema["required"], *schema["else"]["required"]]}
     found = Report()
     conform(tree, schema, kind, found)
-    ambiguous = {(each.primary[1:4]) for each in report if each.code == "LC109"}
+    doubted = {each.primary[1:4] for each in report if each.code in ("LC105", "LC106", "LC109")}
     for each in found:
         span = tree.span(each.primary[1:], each.key)
-        if each.code != "LC201" or (span.file, span.line, span.column) not in ambiguous:
-            report.diagnostics.append(each)  # the wrong type of an ambiguous value is no second mistake
+        if each.code in ("LC201", "LC204") and (span.file, span.line, span.column) in doubted:
+            continue  # what a value is not that was misread is no second mistake
+        if not whole and (each.code == "LC203" or tree.raw(each.primary[1:]) in _NULLS):
+            continue  # what is needed, or removed by a null, may be in the part that was not read
+        report.diagnostics.append(each)
     find_secrets(tree, kind, report)

@@ -60,6 +60,15 @@ Text = Annotated[
     ),
 ]
 FileName = Annotated[str, text(r"^[^\u0000-\u001f]+$", 400, "the name of a file")]
+DataSource = Annotated[
+    str,
+    text(
+        r"^[^{}$\u0000-\u001f\u007f-\u009f\u2028\u2029]+$",
+        400,
+        "a path, a claim or an export without { } $ and control characters, which platforms would expand",
+        "LC208",
+    ),
+]
 AbsolutePath = Annotated[
     str,
     text(

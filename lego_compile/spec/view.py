@@ -15,19 +15,19 @@ Schema = Mapping[str, Any]
 class View:
     """A block: an object whose attributes are the keys of a mapping, with the defaults of its schema."""
 
-    __slots__ = ("_data", "_root", "_schema")
-
     def __init__(self, data: Mapping[str, Any], schema: Schema, root: Schema) -> None:
         self._data, self._schema, self._root = data, schema, root
 
     def __getattr__(self, name: str) -> Any:
+        """Called once for each key: the result is kept as an ordinary attribute."""
         try:
             schema = self._schema["properties"][name]
         except KeyError:
             raise AttributeError(name) from None
-        if name in self._data and self._data[name] is not None:
-            return _wrap(self._data[name], schema, self._root)
-        return _default(schema, self._root)
+        data = self._data.get(name)
+        value = _default(schema, self._root) if data is None else _wrap(data, schema, self._root)
+        self.__dict__[name] = value
+        return value
 
 
 def view(data: Mapping[str, Any], schema: Schema) -> Any:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from lego_compile.diagnostic.model import Path, Report
+from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.features import Need
 
 LEVELS = ("absent", "emulated", "gated", "native")
 """Support, worst first. A platform is as able as its least able component."""
+_SHOWN = 3
+"""Further places that a finding names; a centre may have hundreds of bricks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,13 @@ def check(
     switched = frozenset(gates)
     here: Path = ("center", "targets", target)
     missing: set[str] = set()
+    wanted: dict[str, list[Need]] = {}
     for need in needs:
-        for row in _holding(known, need.feature, declared, here, missing, report):
-            _judge(target, need, row, declared, switched, here, report)
+        wanted.setdefault(need.feature, []).append(need)
+    for feature, asking in wanted.items():
+        for row in _holding(known, feature, declared, here, missing, report):
+            if row.support != "native":
+                _judge(target, asking, row, declared, switched, here, report)
 
 
 def _holding(
@@ -154,47 +160,31 @@ def _holding(
 
 def _judge(
     target: str,
-    need: Need,
+    asking: list[Need],
     row: Row,
     declared: Mapping[str, str],
     switched: frozenset[str],
     here: Path,
     report: Report,
 ) -> None:
-    from lego_compile.diagnostic.model import Label
-
-    if row.support == "native":
-        return
-    version = f"{row.component} {declared[row.component]}" if row.component else target
+    """One finding for a feature, at the first place that asks for it, with some of the others."""
+    first, others = asking[0], asking[1:]
+    version = f"{row.component} {declared[row.component]}" if row.component else ""
     at = (*here, "versions", row.component) if row.component else here
-    related = (Label(at, f"declared here for {target}", key=not row.component),)
+    on = f"{target} with {version}" if version else target
+    related = [Label(need.origin, f"and by {need.what}") for need in others[:_SHOWN]]
+    related.append(Label(at, f"declared here for {target}" if version else "this target", key=not version))
+    note = f"needed by {first.what}" + (f", and {len(others)} more" if others else "")
     source = f"source: {row.source}"
     if row.support == "absent" or (row.gate and row.gate not in switched):
         turn_on = f"turn it on, and say so with `gates: [{row.gate}]`; " if row.gate else ""
-        report.add(
-            "LC501",
-            f"{need.feature!r} is not available on {target} with {version}",
-            need.origin,
-            note=f"{need.what} needs it",
-            related=related,
-            help=f"it needs {row.needs}; {turn_on}{source}",
-        )
+        code, message = "LC501", f"{first.feature!r} is not available on {on}"
+        help_ = f"it needs {row.needs}; {turn_on}{source}"
     elif row.support == "gated":
-        report.add(
-            "LC503",
-            f"{need.feature!r} on {target} with {version} depends on {row.needs or row.gate}",
-            need.origin,
-            related=related,
-            help=source,
-        )
+        code, message, help_ = "LC503", f"{first.feature!r} on {on} depends on {row.needs or row.gate}", source
     else:
-        report.add(
-            "LC504",
-            f"{need.feature!r} on {target} is emulated: {row.needs}",
-            need.origin,
-            related=related,
-            help=source,
-        )
+        code, message, help_ = "LC504", f"{first.feature!r} on {on} is emulated: {row.needs}", source
+    report.add(code, message, first.origin, note=note, related=tuple(related), help=help_)
 
 
 def parse(version: str) -> tuple[int, ...]:

@@ -123,9 +123,8 @@ class Reading:
 
     def finish(self) -> tuple[Complaint, ...]:
         """All complaints, with one for every leaf that nobody took."""
-        for path in self._leaves(self.data, ()):
-            if not any(path[:depth] in self._taken for depth in range(len(path) + 1)):
-                self.complain(f"nothing is known about `{_dotted(path)}`", *path, code="LC702")
+        for path in self._untaken(self.data, ()):
+            self.complain(f"nothing is known about `{_dotted(path)}`", *path, code="LC702")
         return tuple(self.complaints)
 
     def _find(self, path: Path) -> tuple[bool, Any]:
@@ -138,13 +137,16 @@ class Reading:
                 return False, None
         return True, node
 
-    def _leaves(self, node: Any, path: Path) -> Iterator[Path]:
+    def _untaken(self, node: Any, path: Path) -> Iterator[Path]:
+        """Leaves that were taken neither themselves nor with something above them."""
+        if path in self._taken:
+            return
         if isinstance(node, dict) and node:
             for key, value in node.items():
-                yield from self._leaves(value, (*path, key))
+                yield from self._untaken(value, (*path, key))
         elif isinstance(node, list) and node:
             for index, value in enumerate(node):
-                yield from self._leaves(value, (*path, index))
+                yield from self._untaken(value, (*path, index))
         else:
             yield path
 

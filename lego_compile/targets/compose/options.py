@@ -1,0 +1,175 @@
+"""What only this target asks: its block under ``targets:``. Attribute names are the YAML keys."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lego_compile.spec.types import (
+    AbsolutePath,
+    Block,
+    GroupName,
+    HostName,
+    Memory,
+    Text,
+    Url,
+    UserName,
+    Version,
+    text,
+)
+
+Reference = Annotated[
+    str,
+    text(
+        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+"
+        r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$",
+        400,
+        "REGISTRY/PATH:TAG@sha256:DIGEST, with registry and digest",
+    ),
+]
+Email = Annotated[str, text(r"^[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$", 200, "an e-mail address")]
+Claim = Annotated[
+    str, text(r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", 100, "the name of a claim, such as preferred_username")
+]
+Scope = Annotated[str, text(r"^[A-Za-z0-9._:/-]+$", 200, "an OAuth scope, such as openid")]
+
+
+class Versions(Block):
+    """What the machine runs."""
+
+    engine: Version | None = Field(
+        default=None,
+        description="Docker Engine, as `docker version -f '{{.Server.Version}}'` says.",
+        examples=["29.7.2"],
+    )
+    compose: Version | None = Field(
+        default=None,
+        description="Docker Compose, as `docker compose version --short` says.",
+        examples=["5.6.1", "2.40.3"],
+    )
+
+
+class Images(Block):
+    """The images of the services around the sessions, each pinned."""
+
+    hub: Reference = Field(
+        description="JupyterHub (5.3 or later) with dockerspawner (14), oauthenticator (17) and "
+        "jupyterhub-idle-culler.",
+        examples=[f"registry.example.org/lego/hub:6.1.1@sha256:{'3' * 64}"],
+    )
+    proxy: Reference = Field(
+        description="configurable-http-proxy.",
+        examples=[f"quay.io/jupyterhub/configurable-http-proxy:5.3.0@sha256:{'2' * 64}"],
+    )
+    edge: Reference = Field(
+        description="Caddy 2, which ends TLS.", examples=[f"docker.io/library/caddy:2.10.2@sha256:{'1' * 64}"]
+    )
+    docker_api: Reference = Field(
+        description="docker-socket-proxy of Tecnativa 0.4 or later: what the hub sees of the Docker socket.",
+        examples=[f"ghcr.io/tecnativa/docker-socket-proxy:v0.4.1@sha256:{'4' * 64}"],
+    )
+
+
+class Tls(Block):
+    """Where the certificate of the host comes from."""
+
+    mode: Literal["acme", "internal", "files"] = Field(
+        default="acme",
+        description="acme: Let's Encrypt or ZeroSSL, which have to reach the host from the internet; "
+        "internal: an authority that Caddy makes up, for tests; "
+        "files: `secrets/tls_certificate` (with its chain) and `secrets/tls_key` beside compose.yaml.",
+    )
+    email: Email | None = Field(
+        default=None,
+        description="Whom the authority writes to; needed by acme, and by nothing else.",
+        examples=["hub-admin@example.org"],
+    )
+
+
+class OAuth(Block):
+    """A login service that speaks OAuth 2 (Keycloak, Indigo IAM, …).
+
+    The id of the client is `OAUTH_CLIENT_ID` in `.env`, its secret the file `secrets/oauth_client_secret`;
+    its redirect address is https://HOST/hub/oauth_callback.
+    """
+
+    authorize_url: Url = Field(
+        description="Where users log in.",
+        examples=["https://sso.example.org/realms/gaia/protocol/openid-connect/auth"],
+    )
+    token_url: Url = Field(description="Where the hub gets its token.")
+    userdata_url: Url = Field(description="Where the hub asks who it is.")
+    login_service: Text = Field(
+        default="single sign-on", description="Name on the login button.", examples=["Gaia Data"]
+    )
+    username_claim: Claim = Field(default="preferred_username", description="The claim that names the user.")
+    scope: tuple[Scope, ...] = Field(default=("openid",), min_length=1, description="What the hub asks for.")
+    groups_claim: Claim | None = Field(
+        default=None,
+        description="The claim that lists the user's groups, whose members are then not listed under "
+        "`groups:` of the centre.",
+        examples=["groups"],
+    )
+
+
+class Authenticator(Block):
+    """Who may log in, and how."""
+
+    type: Literal["generic-oauth", "dummy"] = Field(
+        description="generic-oauth: a login service, described by `oauth:`; dummy: any name with any "
+        "password, for tests on a closed network."
+    )
+    oauth: OAuth | None = Field(None, description="The login service; only with generic-oauth.")
+    allowed_users: tuple[UserName, ...] = Field(
+        default=(),
+        description="Who may use the hub; with `allowed_groups` empty too, everybody who can log in.",
+    )
+    allowed_groups: tuple[GroupName, ...] = Field(
+        default=(), description="Groups whose members may use the hub; needs `groups_claim`."
+    )
+    admin_users: tuple[UserName, ...] = Field(
+        default=(), description="Administrators of the hub; they may use it too."
+    )
+
+
+class Cull(Block):
+    """When an idle server is stopped."""
+
+    timeout: int = Field(
+        default=7200,
+        ge=0,
+        le=31_536_000,
+        description="Seconds without activity; 0 lets servers run for ever.",
+    )
+    max_age: int = Field(
+        default=0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds after which even a busy server is stopped; 0 for never.",
+    )
+
+
+class Session(Block):
+    """Bounds of every session that no profile asks about."""
+
+    shm: Memory = Field(default="1G", description="Size of /dev/shm, which PyTorch and Dask use.")
+    processes: int = Field(default=4096, ge=64, le=4_194_304, description="Processes and threads at most.")
+    start_timeout: int = Field(
+        default=120, ge=10, le=3600, description="Seconds that a server may take to start."
+    )
+
+
+class Options(Block):
+    """One machine with Docker: Docker Compose runs the services of JupyterHub, DockerSpawner the sessions."""
+
+    versions: Versions = Field(default_factory=Versions, description="What the machine runs.")
+    host: HostName = Field(description="Host name of the hub.", examples=["vre.grenoble.example.org"])
+    tls: Tls = Field(default_factory=Tls, description="Where the certificate of the host comes from.")
+    images: Images = Field(description="The images of the services around the sessions, each pinned.")
+    authenticator: Authenticator = Field(description="Who may log in, and how.")
+    cull: Cull = Field(default_factory=Cull, description="When an idle server is stopped.")
+    session: Session = Field(default_factory=Session, description="Bounds of every session.")
+    socket: AbsolutePath = Field(
+        default="/var/run/docker.sock",
+        description="Socket of the engine on the machine; rootless Docker has it below /run/user.",
+        examples=["/run/user/1000/docker.sock"],
+    )

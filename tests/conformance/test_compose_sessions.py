@@ -1,0 +1,290 @@
+"""Sessions of the target ``compose``, started by the real DockerSpawner against an engine that records."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lego_compile.ir.model import BrickMount, Composition
+from tests.conformance.compose_hub import Hub, hub
+from tests.strategies import example
+from tests.targets.compose.samples import projected
+
+# JupyterHub and its libraries warn of each other's plans, which say nothing about us.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture
+def grenoble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """The hub of the rich example."""
+    yield from hub(tmp_path, monkeypatch, projected(example()))
+
+
+def choices() -> Iterator[tuple[Composition, tuple[BrickMount, ...]]]:
+    """Every profile of the rich example with every set of bricks that a user can tick."""
+    for profile in projected(example()).profiles:
+        for count in range(len(profile.offers) + 1):
+            yield from ((profile, ticked) for ticked in combinations(profile.offers, count))
+
+
+def image_mount(brick: BrickMount) -> dict[str, Any]:
+    """How the engine wants to be asked for a brick."""
+    below = {"ImageOptions": {"Subpath": brick.subpath[1:]}} if brick.subpath != "/" else {}
+    return {"Type": "image", "Source": brick.image.pinned, "Target": brick.prefix, **below}
+
+
+def by_target(mounts: Any) -> list[dict[str, Any]]:
+    """Mounts in an order of ours."""
+    return sorted(mounts, key=lambda mount: mount["Target"])
+
+
+@pytest.mark.parametrize(
+    ("profile", "ticked"),
+    list(choices()),
+    ids=lambda value: getattr(value, "slug", None) or f"{len(value)}-ticked",
+)
+def test_the_engine_gets_the_composition(
+    grenoble: Hub, profile: Composition, ticked: tuple[BrickMount, ...]
+) -> None:
+    """For every profile and every choice, the container is exactly the composition: image, mounts, home, limits."""
+    body = grenoble.start({"profile": profile.slug, "bricks": [brick.name for brick in ticked]}, "grace")
+    host, bricks, limits = body["HostConfig"], (*profile.bricks, *ticked), profile.limits
+    home = {"Type": "volume", "Source": "lego-grenoble-home-grace", "Target": profile.system.home}
+    data = [
+        {"Type": "bind", "Source": each.source, "Target": each.path, "ReadOnly": not each.writable}
+        for each in profile.data
+    ]
+    assert by_target([home, *data, *map(image_mount, bricks)]) == by_target(host["Mounts"])
+    assert not host["Binds"]
+    assert profile.system.image.pinned == body["Image"]
+    assert f"{profile.system.uid}:{profile.system.gid}" == body["User"]
+    guard, prefixes = body["Cmd"][2], [brick.prefix for brick in bricks]
+    assert ["/bin/sh", "-c", guard, "lego", *prefixes, "--", *profile.command] == body["Cmd"]
+    environment = dict(entry.split("=", 1) for entry in body["Env"])
+    wanted = {
+        "HOME": profile.system.home,
+        "JUPYTERHUB_ROOT_DIR": profile.system.home,
+        **dict(profile.environment),
+    }
+    assert wanted == {name: environment[name] for name in wanted}
+    own = [name for name in environment if not name.startswith(("JUPYTER", "JPY_", "MEM_", "CPU_"))]
+    assert sorted({"HOME", *dict(profile.environment)}) == sorted(own)
+    assert (limits.memory, limits.memory) == (host["Memory"], host["MemorySwap"])
+    assert limits.cpu == host["CpuQuota"] * 1000 // host["CpuPeriod"]
+    gpus = [request["Count"] for request in host.get("DeviceRequests") or []]
+    assert ([limits.gpus] if limits.gpus else []) == gpus
+    assert (host["NetworkMode"], host["CapDrop"]) == ("lego-grenoble-users", ["ALL"])
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+
+
+def test_containers_are_made_anew(grenoble: Hub) -> None:
+    """A container never comes back with old bricks: DockerSpawner removes it, and not the engine, which forgets why."""
+    body = grenoble.start({})
+    assert True is grenoble.spawner().remove
+    assert not body["HostConfig"].get("AutoRemove")
+
+
+def test_uneven_cores_are_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit such as 0.29 cores is not rounded down."""
+    deployment = projected(example())
+    first = deployment.profiles[0]
+    uneven = replace(first, limits=replace(first.limits, cpu=290))
+    for server in hub(tmp_path, monkeypatch, replace(deployment, profiles=(uneven,))):
+        assert server.start({})["HostConfig"]["CpuQuota"] == 29000
+
+
+def test_an_export_is_a_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An NFS export becomes a volume whose name changes with its options, since Docker never changes a volume."""
+    deployment = projected(example())
+    names = set()
+    for number, (server, writable) in enumerate(
+        [("nas.example.org", False), ("nas.example.org", True), ("b.example.org", True)]
+    ):
+        first = deployment.profiles[0]
+        data = (replace(first.data[0], source=f"nfs:{server}:/export/era5", writable=writable),)
+        one = replace(deployment, profiles=(replace(first, data=data),))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for each in hub(folder, monkeypatch, one):
+            mount = next(m for m in each.start({})["HostConfig"]["Mounts"] if m["Target"] == "/data/era5")
+        mode = "rw" if writable else "ro"
+        wanted = {"type": "nfs", "device": ":/export/era5", "o": f"addr={server},nfsvers=4,{mode}"}
+        assert ("volume", not writable) == (mount["Type"], mount["ReadOnly"])
+        assert {"Name": "local", "Options": wanted} == mount["VolumeOptions"]["DriverConfig"]
+        names.add(mount["Source"])
+    assert len(names) == 3
+
+
+ATTACKS: dict[str, Any] = {
+    "unknown brick": {"profile": "ocean", "bricks": ["gone"]},
+    "brick of another profile": {"profile": "ocean", "bricks": ["ocean"]},
+    "unknown profile": {"profile": "gone"},
+    "another group's profile": {"profile": "deep"},
+    "profile of another type": {"profile": ["ocean"]},
+    "bricks as text": {"profile": "ocean", "bricks": "ml"},
+    "bricks of another type": {"profile": "ocean", "bricks": [["ml"]]},
+    "bricks as a mapping": {"profile": "ocean", "bricks": {"ml": True}},
+    "an image": {"profile": "ocean", "image": "evil.example.org/x"},
+    "a command": {"cmd": ["sh"]},
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_nothing_else_can_be_started(grenoble: Hub, name: str) -> None:
+    """Options that the form never sends, or not to this user, are refused with 400 before anything is created."""
+    user = "eve" if "group" in name else "ada"
+    assert grenoble.refused(ATTACKS[name], user) == 400
+
+
+def test_whom_the_spec_dropped_is_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom the hub's database still has in a group, and the spec no longer, cannot choose its profiles."""
+    deployment = replace(projected(example()), groups=(("staff", ("grace",)),))
+    for server in hub(tmp_path, monkeypatch, deployment):
+        assert server.refused({"profile": "field"}, "ada") == 400
+        assert server.start({"profile": "field"}, "grace")["Labels"]["org.lego.profile"] == "field"
+
+
+def test_no_profile_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user to whom no profile is open is told so, with 403, and sees no form."""
+    from tornado.web import HTTPError
+
+    deployment = projected(example())
+    closed = replace(deployment, profiles=(replace(deployment.profiles[0], groups=("m1",)),))
+    for server in hub(tmp_path, monkeypatch, closed):
+        assert server.refused({}, "eve") == 403
+        with pytest.raises(HTTPError, match="403"):
+            asyncio.run(server.spawner("eve").get_options_form())
+
+
+@pytest.mark.parametrize("which", ["system", "fixed", "ticked"])
+def test_missing_images_are_named(grenoble: Hub, which: str) -> None:
+    """An image that is not on the machine is named in a 503, and nothing is created."""
+    from tornado.web import HTTPError
+
+    profile = projected(example()).profiles[0]
+    image = {
+        "system": profile.system.image,
+        "fixed": profile.bricks[0].image,
+        "ticked": profile.offers[0].image,
+    }[which]
+    grenoble.engine.images.discard(image.pinned)
+    with pytest.raises(HTTPError) as caught:
+        grenoble.start({"profile": "ocean", "bricks": [profile.offers[0].name]})
+    assert caught.value.status_code == 503
+    assert image.pinned in caught.value.jupyterhub_message  # type: ignore[attr-defined]
+
+
+# --- the spawn page -------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Inputs and visible text of a form."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.inputs: list[dict[str, str | None]] = []
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the tag, and all about an input."""
+        self.tags.add(tag)
+        if tag == "input":
+            self.inputs.append(dict(attrs))
+
+    def handle_data(self, data: str) -> None:
+        """Note the text."""
+        self.text += data
+
+    def values(self, name: str, *, checked: bool = False) -> list[str | None]:
+        """Values of the inputs of a name, or of those that are preselected."""
+        return [
+            each["value"]
+            for each in self.inputs
+            if each["name"] == name and ("checked" in each or not checked)
+        ]
+
+
+def form(server: Hub, name: str = "ada", last: Any = None) -> Page:
+    """The spawn page of a user."""
+    return Page(asyncio.run(server.spawner(name, last).get_options_form()))
+
+
+def test_the_form_offers_what_is_open(grenoble: Hub) -> None:
+    """A user sees the profiles of her groups, in order, each with its own offers, and titles as they were written."""
+    assert form(grenoble, "grace").values("profile") == ["ocean", "field", "deep"]
+    assert form(grenoble, "eve").values("profile") == ["ocean"]
+    page = form(grenoble, "ada")
+    assert page.values("bricks-ocean") == ["ml", "notebook"]
+    assert page.values("profile", checked=True) == ["ocean"]
+    assert "Ocean & climate" in page.text
+    assert {"style", "div", "input", "label", "strong", "p", "fieldset", "legend"} == page.tags
+
+
+def test_titles_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Markup in titles and descriptions is shown and not obeyed."""
+    evil = '"><script>alert(1)</script>'
+    deployment = projected(example())
+    first = deployment.profiles[0]
+    offers = tuple(replace(brick, title=evil) for brick in first.offers)
+    profiles = (replace(first, title=evil, description=evil, offers=offers), *deployment.profiles[1:])
+    for server in hub(tmp_path, monkeypatch, replace(deployment, profiles=profiles)):
+        page = form(server)
+        assert "script" not in page.tags
+        assert page.text.count(evil) == 4
+
+
+def test_the_last_choice_is_preselected(grenoble: Hub) -> None:
+    """What was chosen last is preselected, and what can no longer be chosen is forgotten."""
+    page = form(grenoble, "ada", {"profile": "ocean", "bricks": ["notebook"]})
+    assert page.values("bricks-ocean", checked=True) == ["notebook"]
+    assert form(grenoble, "ada", {"profile": "field", "bricks": []}).values("profile", checked=True) == [
+        "field"
+    ]
+    for stale in ({"profile": "gone"}, {"profile": "ocean", "bricks": ["gone"]}, {"x": 1}, ["x"], 7):
+        assert form(grenoble, "ada", stale).values("profile", checked=True) == ["ocean"]
+
+
+def test_no_choice_no_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one profile and nothing to tick there is no form, and options of the last start that hold no more go."""
+    deployment = projected(example())
+    single = replace(deployment, profiles=(replace(deployment.profiles[0], offers=()),))
+    for server in hub(tmp_path, monkeypatch, single):
+        spawner = server.spawner("ada", {"profile": "gone", "bricks": ["ml"]})
+        assert asyncio.run(spawner.get_options_form()) == ""
+        assert spawner.orm_spawner.user_options == {}
+        assert server.start({})["Labels"]["org.lego.profile"] == "ocean"
+
+
+def test_the_form_is_understood(grenoble: Hub) -> None:
+    """What a browser posts becomes options, in which boxes of other profiles do not count."""
+    spawner = grenoble.spawner()
+    posted = {"profile": ["field"], "bricks-ocean": ["ml"], "evil": ["x"]}
+    assert spawner.options_from_form(posted) == {"profile": "field", "bricks": []}
+    posted = {"profile": ["ocean"], "bricks-ocean": ["ml", "notebook"]}
+    assert spawner.options_from_form(posted) == {"profile": "ocean", "bricks": ["ml", "notebook"]}
+    assert grenoble.refused(spawner.options_from_form({})) == 400
+
+
+# --- the guard ------------------------------------------------------------------------------------------------
+
+
+def test_shellcheck_has_nothing_to_say(grenoble: Hub) -> None:
+    """The guard is plain POSIX shell."""
+    program = shutil.which("shellcheck") or shutil.which("shellcheck", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("shellcheck is not installed: pip install 'lego-compile[conformance]'")
+    guard = "#!/bin/sh\n" + grenoble.start({})["Cmd"][2]
+    done = subprocess.run([program, "-"], input=guard, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")

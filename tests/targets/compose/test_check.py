@@ -1,0 +1,157 @@
+"""What is said about options that contradict each other, and about what Docker cannot do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lego_compile.diagnostic.model import Report
+from lego_compile.ir.features import FEATURES, needs
+from lego_compile.ir.model import Deployment, Limits
+from lego_compile.targets import capability
+from lego_compile.targets.compose import TARGET
+from tests.strategies import example
+from tests.targets.compose.samples import OAUTH, authenticator, oauth_options, options, projected
+
+
+def found(
+    deployment: Deployment | None = None, chosen: dict[str, Any] | None = None
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """Codes with the last steps of their places; the warning about the dummy is left out."""
+    report = Report()
+    TARGET.check(deployment or groups_listed(), chosen or options(), report)
+    return [(each.code, each.primary[-2:]) for each in report if "anybody can log in" not in each.message]
+
+
+def groups_listed() -> Deployment:
+    """The example with members for all of its groups."""
+    return replace(projected(example()), groups=(("m1", ("ada",)), ("staff", ("ada", "grace"))))
+
+
+def first(**changes: Any) -> Deployment:
+    """The same with another first profile."""
+    deployment = groups_listed()
+    profile = replace(deployment.profiles[0], origin=("center", "profiles", "ocean"), **changes)
+    return replace(deployment, profiles=(profile, *deployment.profiles[1:]))
+
+
+def test_nothing_is_said_of_what_is_right() -> None:
+    """The example is fine, with either authenticator."""
+    assert found() == []
+    claimed = replace(groups_listed(), groups=())
+    assert found(claimed, oauth_options(groups_claim="groups")) == []
+
+
+def test_the_dummy_is_pointed_out() -> None:
+    """A hub that anybody can enter is a warning."""
+    report = Report()
+    TARGET.check(groups_listed(), options(), report)
+    assert [(each.code, each.primary[-2:]) for each in report] == [("LC603", ("authenticator", "type"))]
+
+
+def _tls(mode: str, email: str | None) -> dict[str, Any]:
+    return options(tls={"mode": mode, "email": email})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (_tls("acme", None), [("LC601", ("compose", "tls"))]),
+        (_tls("files", "a@example.org"), [("LC601", ("tls", "email"))]),
+        (options(authenticator=authenticator(oauth=OAUTH)), [("LC601", ("authenticator", "oauth"))]),
+        (
+            options(authenticator=authenticator(type="generic-oauth")),
+            [("LC601", ("compose", "authenticator"))],
+        ),
+        (
+            options(authenticator=authenticator(allowed_groups=["staff"])),
+            [("LC601", ("authenticator", "allowed_groups"))],
+        ),
+        (oauth_options(groups_claim="groups"), [("LC601", ("oauth", "groups_claim"))] * 2),
+    ],
+    ids=["no e-mail", "useless e-mail", "useless service", "no service", "no claim", "groups twice"],
+)
+def test_conflicts(chosen: dict[str, Any], expected: list[tuple[str, tuple[Any, ...]]]) -> None:
+    """Options that contradict each other are errors at the place of one of them."""
+    assert expected == found(chosen=chosen)
+
+
+@pytest.mark.parametrize(
+    ("limits", "place"),
+    [
+        (Limits(cpu=9), "cpu"),
+        (Limits(memory=6 * 1024**2 - 1024), "memory"),
+        (Limits(gpus=1, gpu_vendor="amd"), "gpu"),
+    ],
+    ids=["cpu", "memory", "gpu"],
+)
+def test_limits_that_docker_refuses(limits: Limits, place: str) -> None:
+    """What the engine would refuse at every start is refused here."""
+    assert [("LC602", ("resources", place))] == found(first(limits=limits))
+
+
+@pytest.mark.parametrize(
+    ("source", "fine"),
+    [
+        ("/data/era5", True),
+        ("nfs:nas.example.org:/export/era5", True),
+        ("pvc:era5", False),
+        ("data", False),
+        ("/", False),
+        ("/data/../etc", False),
+        ("nfs:nas.example.org", False),
+        ("nfs:nas,rw:/export", False),
+        ("/{username}", False),
+    ],
+)
+def test_sources_of_data(source: str, fine: bool) -> None:
+    """Paths and exports can be mounted; everything else is named, with where to say something else."""
+    data = (
+        replace(groups_listed().profiles[0].data[0], source=source, origin=("center", "storage", "data", 0)),
+    )
+    assert ([] if fine else [("LC602", (0, "source"))]) == found(first(data=data))
+
+
+def test_groups_without_members() -> None:
+    """A profile that nobody can choose yet is a warning."""
+    nobody = first(groups=("guests",))
+    assert found(nobody) == [("LC603", ("ocean", "groups"))]
+
+
+def judged(engine: str, subpath: bool) -> list[str]:
+    """Codes about image mounts at a version of the engine."""
+    report = Report()
+    features = {"image-mount", "image-subpath"} if subpath else {"image-mount"}
+    wanted = [each for each in needs(projected(example())) if each.feature in features]
+    capability.check("compose", wanted, {"engine": engine, "compose": "2.40.3"}, (), report)
+    return sorted({each.code for each in report})
+
+
+@pytest.mark.parametrize(
+    ("engine", "plain", "subpath"),
+    [
+        ("27.5.1", ["LC501"], ["LC501"]),
+        ("28.5.2", ["LC503"], ["LC503"]),
+        ("29.0.0", ["LC501"], ["LC501"]),
+        ("29.1.3", ["LC501"], ["LC501"]),
+        ("29.1.4", [], ["LC503"]),
+        ("29.7", [], ["LC503"]),
+    ],
+)
+def test_versions_of_the_engine(engine: str, plain: list[str], subpath: list[str]) -> None:
+    """Image mounts are experimental in 28, broken from 29.0.0 to 29.1.3, and sound since; subpaths have a condition."""
+    assert (plain, subpath) == (judged(engine, subpath=False), judged(engine, subpath=True))
+
+
+def test_every_feature_has_rows() -> None:
+    """The table answers for every feature, with a source and with words where words are shown."""
+    rows = capability.table("compose").rows
+    assert set(FEATURES) == set(rows)
+    assert [
+        row
+        for listed in rows.values()
+        for row in listed
+        if not row.source or (row.support != "native" and not row.needs)
+    ] == []
