@@ -21,17 +21,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+URLS = "https://sso.example.org/oauth2"
+OAUTH = f"{{authorize_url: {URLS}/authorize, token_url: {URLS}/token, userdata_url: {URLS}/userinfo}}"
+OAUTH_Z2JH = OAUTH[:-1] + ", client_id: jupyterhub, client_secret: {name: jupyterhub-oauth}}"
 TARGETS = f"""\
 targets:
   z2jh:
     versions: {{kubernetes: "1.35", containerd: "2.2", chart: "4.4.0"}}
     host: jupyter.example.org
-    authenticator: {{type: dummy}}
+    authenticator: {{type: generic-oauth, oauth: {OAUTH_Z2JH}}}
+    ingress: {{class: traefik, tls_secret: jupyter-tls}}
   compose:
     versions: {{engine: "29.7", compose: "5.6"}}
     host: vre.example.org
-    authenticator: {{type: dummy}}
-    tls: {{mode: internal}}
+    authenticator: {{type: generic-oauth, oauth: {OAUTH}}}
+    tls: {{mode: files}}
     images:
       hub: registry.example.org/lego/hub:6.1.1@{DIGEST}
       proxy: registry.example.org/lego/proxy:5.3.0@{DIGEST}
@@ -110,7 +114,7 @@ def peers(folder: Path) -> dict[str, list[str]]:
     compose = shutil.which("docker-compose", path=os.path.dirname(sys.executable))
     composed = folder / "out" / "fifty" / "compose"
     if compose and composed.is_dir():
-        (composed / ".env").write_text("CONFIGPROXY_AUTH_TOKEN=benchmark\n")
+        (composed / ".env").write_text("CONFIGPROXY_AUTH_TOKEN=benchmark\nOAUTH_CLIENT_ID=benchmark\n")
         found["docker compose config"] = [compose, "-f", str(composed / "compose.yaml"), "config", "-q"]
     helm = os.environ.get("LEGO_HELM") or shutil.which("helm")
     chart = os.environ.get("LEGO_Z2JH_CHART")

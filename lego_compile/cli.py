@@ -69,6 +69,8 @@ def _run(command: str, words: list[str]) -> int:
 
     parser = _parser(command)
     chosen = parser.parse_args(words)
+    if getattr(chosen, "output_format", "full") not in FORMATS:  # argparse does not check a default
+        parser.error(f"LEGO_OUTPUT_FORMAT is {chosen.output_format!r}; it can be {', '.join(FORMATS)}")
     if command == "compile":
         if not chosen.specs:
             parser.error("name at least one centre spec, such as centers/grenoble.yaml")
@@ -86,7 +88,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         prog="lego-compile" if is_default else f"lego-compile {command}",
         description="Compile centre specs into agreeing JupyterHub deployments." if is_default else None,
         epilog=_EPILOG if is_default else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
     if is_default:
@@ -130,6 +132,11 @@ def _parser(command: str) -> argparse.ArgumentParser:
         )
         parser.add_argument("--out", default="schemas", metavar="DIR", help="folder (default: schemas)")
     return parser
+
+
+def _formatter(prog: str) -> argparse.RawDescriptionHelpFormatter:
+    """Help with a width of ours: asking for the terminal's imports shutil, at every start."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=100)
 
 
 def _jobs(text: str) -> int:

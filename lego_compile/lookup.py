@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.model import Limits
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _RELOCK = "pin it again in the lock (README, “The lock”)"
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """What the names of a centre stand for; shared by the steps of ``resolve``."""
 
     center: CenterSpec

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from lego_compile.diagnostic.model import CompileFailed, Report
 from lego_compile.emit import json as emit_json
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from lego_compile.source.document import Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one centre.
 
     Attributes:

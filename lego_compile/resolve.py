@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.kernels import environment_names, kernel_name
@@ -226,8 +225,7 @@ def _limits(profile: Profile) -> Limits:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A brick of a profile, with everything that its name stands for."""
 
     name: str

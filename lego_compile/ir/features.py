@@ -7,13 +7,12 @@ target's own options (a fallback for image mounts, say) is added by that target.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lego_compile.ir.model import Deployment, Path
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """A feature and the place in the spec that asks for it.
 
     Attributes:

@@ -48,8 +48,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that somebody probably meant, or None."""
     from difflib import get_close_matches
 
-    matches = get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    spelled = {each.lower(): each for each in sorted(known)}
+    matches = get_close_matches(name.lower(), spelled, n=1, cutoff=0.6)
+    return spelled[matches[0]] if matches else None
 
 
 class _Walk:

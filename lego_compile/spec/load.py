@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from lego_compile.diagnostic.model import CompileFailed, Label, Path, Report
 from lego_compile.source.document import Tree, merge, parse
@@ -53,8 +53,7 @@ class Sources:
     texts: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The three documents of one centre.
 
     Attributes:
@@ -94,7 +93,7 @@ def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
         said = center.data.get(kind)
         if isinstance(said, str):
             file = _beside(center.span(path).file, said)
-        elif default:
+        elif default and "center" in center.data:  # else it is hardly a centre, and has no lock to miss
             file = default
         else:
             continue
@@ -207,7 +206,9 @@ def _parse(
         for problem in problems:
             label = (Label(asked, "named here"),) if asked and asked != ("center", "center") else ()
             help_ = _NO_LOCK if root == "lock" and problem.kind == "unreadable" else problem.help
-            report.add(_CODES[problem.kind], problem.message, _at(file, problem.span), related=label, help=help_)
+            report.add(
+                _CODES[problem.kind], problem.message, _at(file, problem.span), related=label, help=help_
+            )
         return None
     sources.texts[file] = text
     tree, found = parse(file, text)

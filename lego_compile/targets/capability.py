@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.features import Need
@@ -17,8 +17,7 @@ _SHOWN = 3
 """Further places that a finding names; a centre may have hundreds of bricks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """From one version on, this holds, until the next row of the same component.
 
     Attributes:
@@ -38,8 +37,7 @@ class Row:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """``capabilities.toml`` of a target.
 
     Attributes:
@@ -181,7 +179,11 @@ def _judge(
         code, message = "LC501", f"{first.feature!r} is not available on {on}"
         help_ = f"it needs {row.needs}; {turn_on}{source}"
     elif row.support == "gated":
-        code, message, help_ = "LC503", f"{first.feature!r} on {on} depends on {row.needs or row.gate}", source
+        code, message, help_ = (
+            "LC503",
+            f"{first.feature!r} on {on} depends on {row.needs or row.gate}",
+            source,
+        )
     else:
         code, message, help_ = "LC504", f"{first.feature!r} on {on} is emulated: {row.needs}", source
     report.add(code, message, first.origin, note=note, related=tuple(related), help=help_)

@@ -29,7 +29,7 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
                 report.add(
                     "LC602",
                     f"Docker cannot mount {data.source!r}, the source of data {data.name!r}",
-                    (*data.origin, "source"),
+                    (*data.origin[:-1], "source", "compose"),
                     help="an absolute path of the machine (/data/era5) or nfs:SERVER:/EXPORT; "
                     "`source: {compose: …}` says another one for this target",
                 )

@@ -109,9 +109,13 @@ def test_limits_that_docker_refuses(limits: Limits, place: str) -> None:
 def test_sources_of_data(source: str, fine: bool) -> None:
     """Paths and exports can be mounted; everything else is named, with where to say something else."""
     data = (
-        replace(groups_listed().profiles[0].data[0], source=source, origin=("center", "storage", "data", 0)),
+        replace(
+            groups_listed().profiles[0].data[0],
+            source=source,
+            origin=("center", "storage", "data", 0, "mount"),
+        ),
     )
-    assert ([] if fine else [("LC602", (0, "source"))]) == found(first(data=data))
+    assert ([] if fine else [("LC602", ("source", "compose"))]) == found(first(data=data))
 
 
 def test_groups_without_members() -> None:

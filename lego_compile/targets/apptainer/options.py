@@ -1,0 +1,125 @@
+"""What only this target asks: its block under ``targets:``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lego_compile.spec.types import AbsolutePath, Block, Name, Url, Version, text
+
+SlurmWord = Annotated[
+    str,
+    text(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+-]*$", 80, "letters, digits and _ . : @ + -, as Slurm names things"),
+]
+SlurmTime = Annotated[
+    str,
+    text(
+        r"^([0-9]{1,3}-)?[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]$",
+        20,
+        'a time such as "08:00:00" or "1-00:00:00", in quotes',
+    ),
+]
+
+
+class Versions(Block):
+    """What runs sessions on the compute nodes; exactly one of them."""
+
+    apptainer: Version | None = Field(None, description="Of `apptainer version`.", examples=["1.4.5"])
+    singularity: Version | None = Field(
+        None, description="Of `singularity version`, where that is SingularityCE.", examples=["4.5.1"]
+    )
+
+
+class SlurmProfile(Block):
+    """How Slurm is asked for the sessions of one profile, where that differs from the others."""
+
+    partition: SlurmWord | None = Field(None, description="Partition.", examples=["gpu"])
+    account: SlurmWord | None = Field(None, description="Account that pays.", examples=["gaia"])
+    qos: SlurmWord | None = Field(None, description="Quality of service.", examples=["interactive"])
+    reservation: SlurmWord | None = Field(None, description="Reservation.", examples=["school2026"])
+    time: SlurmTime | None = Field(None, description="Longest session.", examples=["02:00:00"])
+    gres: SlurmWord | None = Field(
+        None, description="Name of a GPU as Slurm lists it; the number is added.", examples=["gpu:a100"]
+    )
+
+
+class Slurm(Block):
+    """JupyterHub starts sessions as Slurm jobs; the resources of a profile are those of its job."""
+
+    partition: SlurmWord | None = Field(
+        None, description="Partition; the cluster's default when unsaid.", examples=["interactive"]
+    )
+    account: SlurmWord | None = Field(
+        None, description="Account that pays; the user's default when unsaid.", examples=["gaia"]
+    )
+    qos: SlurmWord | None = Field(None, description="Quality of service.", examples=["interactive"])
+    reservation: SlurmWord | None = Field(None, description="Reservation.", examples=["school2026"])
+    time: SlurmTime = Field(
+        "08:00:00", description="Longest session, the job's time limit.", examples=["08:00:00", "1-00:00:00"]
+    )
+    gres: SlurmWord = Field(
+        "gpu", description="Name of a GPU as Slurm lists it; the number is added.", examples=["gpu:a100"]
+    )
+    hub_url: Url | None = Field(
+        None,
+        description="Where compute nodes reach the hub's API, by a name that they resolve; the hub then listens on "
+        "that port of every interface.",
+        examples=["http://hub.grenoble.example.org:8081"],
+    )
+    start_timeout: int = Field(
+        600, ge=60, le=86400, description="Seconds that a job may wait in the queue before the spawn fails."
+    )
+    profiles: dict[Name, SlurmProfile] = Field(
+        default_factory=dict,
+        description="Exceptions by profile.",
+        examples=[{"ml": {"partition": "gpu", "gres": "gpu:a100", "time": "02:00:00"}}],
+    )
+
+
+class Options(Block):
+    """Apptainer (or SingularityCE) on a cluster: bricks are files that the launcher mounts."""
+
+    versions: Versions = Field(default_factory=Versions, description="What the compute nodes have.")
+    gates: tuple[Literal["setuid"], ...] = Field(
+        (),
+        description="What the centre states to be switched on: `setuid`, the set-user-id installation of the "
+        "runtime, without which SingularityCE cannot mount bricks.",
+        examples=[["setuid"]],
+    )
+    runtime: Literal["apptainer", "singularity"] = Field(
+        "apptainer", description="The program that runs containers; `singularity` is SingularityCE."
+    )
+    executable: AbsolutePath | None = Field(
+        None,
+        description="Where the program is; looked up on PATH when unsaid.",
+        examples=["/opt/apptainer/bin/apptainer"],
+    )
+    root: AbsolutePath = Field(
+        description="Where the output of this target is installed, on a file system that the hub and the compute "
+        "nodes share.",
+        examples=["/opt/lego/grenoble"],
+    )
+    store: AbsolutePath | None = Field(
+        None,
+        description="Where `lego-materialize` keeps the images, shared by the compute nodes; `store` below the "
+        "installed output when unsaid.",
+        examples=["/scratch/lego/store"],
+    )
+    format: Literal["sif", "squashfs"] = Field(
+        "sif",
+        description="What bricks are kept as: `sif` keeps labels and signatures, `squashfs` is the bare file system.",
+    )
+    authfile: AbsolutePath | None = Field(
+        None,
+        description="File with credentials of the registries on the machine that runs `lego-materialize`, as "
+        "`apptainer registry login` writes it.",
+        examples=["/etc/lego/registry-auth.json"],
+    )
+    site_binds: tuple[AbsolutePath, ...] = Field(
+        (),
+        description="Directories that the site's apptainer.conf binds into every container (`bind path = …`); a "
+        "session without them does not start.",
+        examples=[["/scratch", "/projects"]],
+    )
+    slurm: Slurm | None = Field(
+        None, description="Start sessions from JupyterHub as Slurm jobs; without it, users run `lego-launch`."
+    )

@@ -1,0 +1,122 @@
+"""What the tests of this target compile: options in every variety, and files as they would lie on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from lego_compile.ir.model import Deployment
+from lego_compile.ir.project import project
+from lego_compile.targets.apptainer import TARGET
+from tests.strategies import deployments, example, names
+
+EXCEPTIONS = ("partition", "account", "qos", "reservation", "time", "gres")
+
+
+def options(**changes: Any) -> dict[str, Any]:
+    """Options of a centre without a scheduler, as the schema fills them in."""
+    base: dict[str, Any] = {
+        "runtime": "apptainer",
+        "executable": None,
+        "root": "/opt/lego/grenoble",
+        "store": None,
+        "format": "sif",
+        "authfile": None,
+        "site_binds": [],
+        "slurm": None,
+    }
+    return {**base, **changes}
+
+
+def slurm(**changes: Any) -> dict[str, Any]:
+    """Options of Slurm, as the schema fills them in."""
+    base: dict[str, Any] = {
+        "partition": "interactive",
+        "account": None,
+        "qos": None,
+        "reservation": None,
+        "time": "08:00:00",
+        "gres": "gpu",
+        "hub_url": "http://hub.grenoble.example.org:8081",
+        "start_timeout": 600,
+        "profiles": {"deep": exceptions(partition="gpu", gres="gpu:a100", time="02:00:00")},
+    }
+    return {**base, **changes}
+
+
+def exceptions(**changes: Any) -> dict[str, Any]:
+    """How one profile differs from the others, as the schema fills it in."""
+    return {**dict.fromkeys(EXCEPTIONS), **changes}
+
+
+def everything() -> dict[str, Any]:
+    """Options that leave no key unsaid."""
+    said = slurm(account="gaia", qos="short", reservation="school2026")
+    return options(
+        executable="/opt/apptainer/bin/apptainer",
+        store="/scratch/lego/store",
+        format="squashfs",
+        authfile="/etc/lego/registry-auth.json",
+        site_binds=["/projects", "/scratch2"],
+        slurm=said,
+    )
+
+
+def projected(deployment: Deployment) -> Deployment:
+    """The deployment as this target sees it."""
+    return project(deployment, "apptainer", own_home=TARGET.own_home, limits_home=TARGET.limits_home)
+
+
+def compiled(deployment: Deployment | None = None, chosen: dict[str, Any] | None = None) -> dict[str, bytes]:
+    """Path → bytes of a projected deployment, the rich example when none is given."""
+    trees = TARGET.lower(deployment or projected(example()), chosen or options())
+    return {path: file.data for path, file in TARGET.emit(trees).items()}
+
+
+def install(root: Path, deployment: Deployment, chosen: dict[str, Any]) -> Path:
+    """Write the files as ``lego-compile`` would, and return the folder."""
+    for path, file in TARGET.emit(TARGET.lower(deployment, chosen)).items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.data)
+        place.chmod(0o755 if file.executable else 0o644)
+    return root
+
+
+def _varieties() -> st.SearchStrategy[dict[str, Any]]:
+    paths = st.from_regex(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]{0,6}){1,3}", fullmatch=True)
+    words = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,8}", fullmatch=True)
+    times = st.sampled_from(["08:00:00", "1-00:00:00"])
+    maybe = {key: st.none() | words for key in EXCEPTIONS[:4]}
+    exception = st.fixed_dictionaries({**maybe, "time": st.none() | times, "gres": st.none() | words})
+    jobs = st.fixed_dictionaries(
+        {
+            **maybe,
+            "time": times,
+            "gres": words,
+            "hub_url": st.sampled_from([None, "http://hub.example.org:8081"]),
+            "start_timeout": st.integers(60, 86400),
+            "profiles": st.dictionaries(names, exception, max_size=2),
+        }
+    )
+    return st.fixed_dictionaries(
+        {
+            "runtime": st.sampled_from(["apptainer", "singularity"]),
+            "executable": st.none() | paths,
+            "root": paths,
+            "store": st.none() | paths,
+            "format": st.sampled_from(["sif", "squashfs"]),
+            "authfile": st.none() | paths,
+            "site_binds": st.lists(paths, max_size=2),
+            "slurm": st.none() | jobs,
+        }
+    )
+
+
+varieties = _varieties()
+"""Options of every kind."""
+
+projections = deployments().map(projected)
+"""Deployments as this target sees them."""

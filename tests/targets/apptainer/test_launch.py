@@ -1,0 +1,348 @@
+"""``lego-launch``, run as it is, with a stand-in for the runtime."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from itertools import chain, combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lego_compile.ir.model import Composition
+from tests.targets.apptainer.conftest import Installed, prepare
+
+HOME = pwd.getpwuid(os.getuid()).pw_dir
+
+
+@dataclass
+class Session:
+    """A command line of the runtime, read by itself.
+
+    Attributes:
+        environment: variables of the session that stand before the command.
+        flags: what is neither a mount nor behind the image.
+        mounts: fields of each ``--mount``; a field without a value is its own value.
+        system: the root image.
+        guarded: prefixes, then directories, that the guard looks for.
+        command: what runs in the session.
+    """
+
+    environment: dict[str, str]
+    flags: list[str]
+    mounts: list[dict[str, str]]
+    system: str
+    guarded: tuple[list[str], list[str]]
+    command: list[str]
+
+
+def parsed(line: str) -> Session:
+    """Read what ``--dry-run`` prints, as a shell, then the runtime, then the guard would."""
+    words = shlex.split(line)
+    environment = {}
+    while words[0].startswith("APPTAINERENV_"):
+        name, _, value = words.pop(0).partition("=")
+        environment[name.removeprefix("APPTAINERENV_")] = value
+    words = words[words.index("exec") + 1 :]
+    flags, mounts = [], []
+    while words[0].startswith("--"):
+        flag = words.pop(0)
+        if flag == "--mount":
+            fields = next(csv.reader([words.pop(0)]))
+            mounts.append({key: value or key for key, _, value in (field.partition("=") for field in fields)})
+        else:
+            flags.append(flag if flag != "--pwd" else f"--pwd {words.pop(0)}")
+    system, shell, option, _, zero = words[:5]
+    assert ["/bin/sh", "-c", "lego"] == [shell, option, zero]
+    first = words.index("--")
+    second = words.index("--", first + 1)
+    return Session(
+        environment, flags, mounts, system, (words[5:first], words[first + 1 : second]), words[second + 1 :]
+    )
+
+
+def choices(profile: Composition) -> list[tuple[str, ...]]:
+    """Every set of offered bricks that a user can tick."""
+    names = [brick.name for brick in profile.offers]
+    return list(chain.from_iterable(combinations(names, count) for count in range(len(names) + 1)))
+
+
+def stored(center: Installed, digest: str) -> str:
+    """The file of an image in the store."""
+    return str(center.store / center.records()[f"sif {digest}"]["file"])
+
+
+def test_every_choice_is_the_composition(ready: Installed) -> None:
+    """For every profile and all ticked bricks, the command line has its mounts, variables and command, and no more."""
+    for profile in ready.deployment.profiles:
+        for ticked in choices(profile):
+            done = ready.run("lego-launch", "-c", profile.slug, "-b", ",".join(ticked), "--dry-run")
+            assert 0 == done.returncode, done.stderr
+            session = parsed(done.stdout)
+            bricks = sorted(
+                [*profile.bricks, *(brick for brick in profile.offers if brick.name in ticked)],
+                key=lambda brick: brick.prefix,
+            )
+            expected: list[dict[str, str]] = [
+                {"type": "bind", "src": f"{ready.runtime.here}/lego-SESSION", "dst": "/run/lego"},
+                {"type": "bind", "src": f"{ready.root}/jupyter", "dst": "/run/lego/etc", "ro": "ro"},
+                {
+                    "type": "bind",
+                    "src": f"{ready.root}/jupyter/ipython_config.json",
+                    "dst": "/usr/local/etc/ipython/ipython_config.json",
+                    "ro": "ro",
+                },
+                *(
+                    {
+                        "type": "bind",
+                        "src": data.source,
+                        "dst": data.path,
+                        **({} if data.writable else {"ro": "ro"}),
+                    }
+                    for data in profile.data
+                ),
+                *(
+                    {
+                        "type": "bind",
+                        "src": stored(ready, brick.image.digest),
+                        "dst": brick.prefix,
+                        "image-src": brick.subpath,
+                        "id": "4",
+                        "ro": "ro",
+                    }
+                    for brick in bricks
+                ),
+            ]
+            assert expected == session.mounts
+            assert stored(ready, profile.system.image.digest) == session.system
+            assert dict(profile.environment).items() <= session.environment.items()
+            assert list(profile.command) == session.command
+            assert [f"{brick.name}={brick.prefix}" for brick in bricks] == session.guarded[0]
+            assert [HOME, *(data.path for data in profile.data)] == session.guarded[1]
+            gpu = ["--nv"] if profile.limits.gpus else []
+            assert ["--cleanenv", "--no-eval", f"--pwd {HOME}", *gpu] == session.flags
+
+
+def test_our_variables_are_few(ready: Installed) -> None:
+    """Besides the profile's variables, the session gets those that keep its files off the network, and no more."""
+    profile = ready.deployment.profiles[0]
+    session = parsed(ready.run("lego-launch", "--dry-run").stdout)
+    assert {
+        "LANG", "JUPYTER_CONFIG_PATH", "JUPYTER_PREFER_ENV_PATH", "JUPYTER_RUNTIME_DIR", "XDG_RUNTIME_DIR",
+    } == session.environment.keys() - dict(profile.environment).keys()  # fmt: skip
+
+
+def test_squashfs_needs_no_number(tmp_path: Path) -> None:
+    """A bare file system is mounted without ``id``; the path inside it is still said."""
+    center = prepare(tmp_path, format="squashfs", site_binds=["/projects"])
+    center.run("lego-materialize", "--no-try")
+    session = parsed(center.run("lego-launch", "-c", "field", "--dry-run").stdout)
+    mounts = [mount for mount in session.mounts if "image-src" in mount]
+    assert [brick.subpath for brick in center.deployment.profiles[1].bricks] == [
+        each["image-src"] for each in mounts
+    ]
+    assert all("id" not in mount and mount["src"].endswith(".sqfs") for mount in mounts)
+    assert "/projects" in session.guarded[1]
+
+
+def test_hostile_words_stay_words(ready: Installed) -> None:
+    """Quotes, dollars, line feeds, options and separators in a command arrive as they were typed."""
+    words = [
+        "printf",
+        "%s|",
+        "$(id)",
+        "`id`",
+        "a b",
+        "'",
+        '"',
+        "\\",
+        "a\nb",
+        "--",
+        "-c",
+        "{display_name}",
+        "été",
+        "",
+    ]
+    shown = parsed(ready.run("lego-launch", "--dry-run", "--", *words).stdout)
+    assert words == shown.command
+    done = ready.run("lego-launch", "--", *words, LC_ALL="C")
+    assert (0, "|".join([*words[2:], ""])) == (done.returncode, done.stdout)
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_hostile_values_arrive(ready: Installed, locale: str) -> None:
+    """Quotes, backslashes, percent signs and accents in a variable arrive in any locale."""
+    expected = dict(ready.deployment.profiles[1].environment)["SITE_NOTE"]
+    done = ready.run("lego-launch", "-c", "field", "--", "sh", "-c", 'printf %s "$SITE_NOTE"', LC_ALL=locale)
+    assert (0, expected) == (done.returncode, done.stdout)
+
+
+def test_nothing_of_the_caller_leaks(ready: Installed) -> None:
+    """Modules, conda and inherited settings of a runtime stay outside; what JupyterHub and Slurm say comes in."""
+    hostile = {
+        "APPTAINER_BIND": "/etc:/opt/bricks",
+        "SINGULARITY_BIND": "/etc:/opt/bricks",
+        "APPTAINERENV_EVIL": "1",
+        "SINGULARITYENV_EVIL": "1",
+        "APPTAINERENV_PYTHONNOUSERSITE": "",
+        "PYTHONPATH": "/evil",
+        "LD_PRELOAD": "",
+        "CONDA_PREFIX": "/evil",
+        "MODULEPATH": "/evil",
+        "BASH_ENV": "/evil",
+        "JUPYTER_PATH": "/evil",
+    }
+    wanted = {
+        "JUPYTERHUB_API_TOKEN": "s3cret-t0ken",
+        "SLURM_JOB_ID": "7",
+        "MEM_LIMIT": "1024",
+        "https_proxy": "http://p",
+    }
+    done = ready.run("lego-launch", "--", "env", "-0", **hostile, **wanted)
+    inside = dict(each.partition("=")[::2] for each in done.stdout.split("\0") if each)
+    assert "evil" not in done.stdout.lower()
+    assert wanted.items() <= inside.items()
+    assert "1" == inside["PYTHONNOUSERSITE"]
+    assert "/run/lego/xdg" == inside["XDG_RUNTIME_DIR"]
+    call = ready.runtime.calls()[-1]
+    assert hostile.keys().isdisjoint(call["environment"].keys() - {"APPTAINERENV_PYTHONNOUSERSITE"})
+    assert "s3cret-t0ken" not in " ".join(call["words"])
+    assert "s3cret-t0ken" not in ready.run("lego-launch", "--dry-run", **wanted).stdout
+
+
+def test_the_session_has_a_private_directory_on_the_node(ready: Installed) -> None:
+    """Sockets and databases are in a directory that only the user can read, and that is gone afterwards."""
+    assert 0 == ready.run("lego-launch", "--", "true").returncode
+    path, mode, content = ready.runtime.session()
+    assert str(ready.runtime.here) == str(Path(path).parent)
+    assert (0o700, ["etc", "jupyter", "xdg"]) == (mode, content)
+    assert not Path(path).exists()
+    slurm = ready.runtime.here / "slurm-7"
+    slurm.mkdir()
+    ready.run("lego-launch", "--", "true", SLURM_TMPDIR=str(slurm))
+    assert str(slurm) == str(Path(ready.runtime.session()[0]).parent)
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [(["sh", "-c", "exit 7"], 7), (["true"], 0), (["no-such-thing"], 127)]
+)
+def test_the_status_is_that_of_the_command(ready: Installed, command: list[str], status: int) -> None:
+    """A batch system sees how the session ended."""
+    assert status == ready.run("lego-launch", "--", *command).returncode
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-c", "depe"], "there is no profile 'depe'; try one of: ocean, field, deep"),
+        (["-b", "clouds"], "brick 'clouds' is not offered by 'ocean'; it offers: ml, notebook"),
+        (["-c", "deep", "-b", "ocean"], "brick 'ocean' is not offered by 'deep'; it offers: none"),
+    ],
+)
+def test_what_a_profile_does_not_offer_is_refused(ready: Installed, words: list[str], says: str) -> None:
+    """The status is 78 and the message names what there is."""
+    done = ready.run("lego-launch", *words, "--", "true")
+    assert (78, f"lego-launch: {says}\n") == (done.returncode, done.stderr)
+
+
+def test_profiles_are_listed(ready: Installed) -> None:
+    """People see what they can start, in the order of the spawn page."""
+    assert [
+        "ocean (default): Profile ocean", "  bricks: climate, ocean", "  may add: ml, notebook",
+        "field: Profile field", "  bricks: ocean, notebook", "deep: Profile deep", "  bricks: ml",
+    ] == ready.run("lego-launch", "--list").stdout.splitlines()  # fmt: skip
+
+
+def test_a_damaged_store_is_refused(installed: Installed) -> None:
+    """An image that is not there, or not what was pulled, ends the launch before anything starts."""
+    assert "is not in the store: run lego-materialize" in failure(installed)
+    installed.run("lego-materialize", "--no-try")
+    path = installed.store / installed.records()["sif sha256:" + "a" * 64]["file"]
+    path.chmod(0o644)
+    assert "was changed since it was pulled" in failure(installed)
+    path.write_text("another length")
+    path.chmod(0o444)
+    assert "was changed since it was pulled" in failure(installed)
+    path.unlink()
+    assert f"{path} is missing" in failure(installed)
+
+
+def test_a_brick_that_is_not_there_ends_the_session(installed: Installed) -> None:
+    """A site that forbids binds only warns: the guard looks from inside and says which brick is missing."""
+    installed.runtime.publish("sha256:" + "b" * 64, "forbidden 4")
+    installed.run("lego-materialize", "--no-try")
+    assert "lego: brick climate is not at" in failure(installed)
+
+
+def test_a_directory_that_is_not_there_ends_the_session(installed: Installed) -> None:
+    """Data that is missing is an error and not an empty directory."""
+    installed.run("lego-materialize", "--no-try")
+    shutil.rmtree(installed.deployment.profiles[0].data[0].source)
+    assert "is not in the session" in failure(installed)
+
+
+def test_a_runtime_that_is_not_there_is_named(installed: Installed) -> None:
+    """The message says where it was looked for."""
+    installed.run("lego-materialize", "--no-try")
+    installed.runtime.program.unlink()
+    assert f"{installed.runtime.program} is not there; does it need `module load`?" in failure(installed)
+
+
+def failure(center: Installed) -> str:
+    """What a launch says that fails with status 78."""
+    done = center.run("lego-launch", "--", "true")
+    assert 78 == done.returncode, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_reach_the_command(ready: Installed, number: signal.Signals) -> None:
+    """The end of a job is announced to the server, which saves its work; then the directory goes away."""
+    name, flag = number.name.removeprefix("SIG"), ready.runtime.here / f"flag-{number.name}"
+    script = f'trap "exit 3" {name}; echo on > "{flag}"; while :; do sleep 0.05; done'
+    launch = subprocess.Popen(
+        ready.command("lego-launch", "--", "sh", "-c", script),
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)},
+        stdin=subprocess.DEVNULL,
+    )
+    for _ in range(400):
+        if flag.exists():
+            break
+        time.sleep(0.05)
+    launch.send_signal(number)
+    assert 3 == launch.wait(timeout=30)
+    assert not Path(ready.runtime.session()[0]).exists()
+
+
+def test_a_command_that_a_signal_ends_has_the_status_of_a_shell(ready: Installed) -> None:
+    """128 and the number, as every batch system reads it."""
+    assert 128 + 15 == ready.run("lego-launch", "--", "sh", "-c", "kill -TERM $$").returncode
+
+
+def test_a_newer_composition_is_obeyed(installed: Installed) -> None:
+    """The launcher holds nothing of the centre: what it starts is what the data file says."""
+    installed.run("lego-materialize", "--no-try")
+    path = installed.root / "composition.json"
+    tree: dict[str, Any] = json.loads(path.read_text())
+    tree["profiles"][0]["environment"]["ADDED"] = "yes"
+    path.write_text(json.dumps(tree))
+    assert "yes" == parsed(installed.run("lego-launch", "--dry-run").stdout).environment["ADDED"]
+
+
+@pytest.mark.parametrize("name", ["lego-launch", "lego-materialize"])
+def test_the_programs_are_written_for_the_oldest_python(ready: Installed, name: str) -> None:
+    """Clusters have Python 3.6; the programs ask for no newer syntax, and ignore the caller's Python settings."""
+    source = (ready.root / "bin" / name).read_text()
+    ast.parse(source, feature_version=(3, 6))
+    assert "#!/usr/bin/python3 -I" == source.splitlines()[0]
+    assert os.access(ready.root / "bin" / name, os.X_OK)

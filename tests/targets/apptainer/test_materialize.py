@@ -1,0 +1,269 @@
+"""``lego-materialize``, run as it is, with a stand-in for the runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.targets.apptainer.conftest import Installed, images, prepare
+
+SLOW = "slow"
+
+
+def files(store: Path) -> set[str]:
+    """What an administrator sees in the store."""
+    return {path.name for path in store.iterdir() if path.name != ".lock"}
+
+
+def test_every_image_is_pulled_once_by_its_digest(installed: Installed) -> None:
+    """Images shared by profiles are pulled once, the digest decides and not the tag, and every profile starts."""
+    done = installed.run("lego-materialize")
+    assert 0 == done.returncode, done.stderr
+    pulled = [call["words"] for call in installed.runtime.calls() if call["words"][0] == "pull"]
+    expected = {
+        f"docker://{image.pinned}"
+        for profile in installed.deployment.profiles
+        for image in (profile.system.image, *(brick.image for brick in (*profile.bricks, *profile.offers)))
+    }
+    assert sorted(expected) == sorted(words[-1] for words in pulled)
+    assert all(words[1] == "--disable-cache" for words in pulled)
+    assert ["profile ocean: starts", "profile field: starts", "profile deep: starts"] == [
+        line for line in done.stderr.splitlines() if line.startswith("profile")
+    ]
+
+
+def test_the_store_holds_files_that_nobody_changes(installed: Installed) -> None:
+    """A file is called after its digest and read-only, and nothing else is left in the store."""
+    installed.run("lego-materialize", "--no-try")
+    names = {record["file"] for record in installed.records().values()}
+    assert {f"brick-ocean-{'a' * 64}.sif", f"lab-{'e' * 64}.sif"} < names
+    assert names | {"resolved.json"} == files(installed.store)
+    assert {0o444} == {(installed.store / name).stat().st_mode & 0o777 for name in names}
+
+
+def test_the_number_of_the_file_system_is_read_and_not_assumed(installed: Installed) -> None:
+    """Images made from OCI have it in descriptor 4; others elsewhere."""
+    installed.runtime.publish("sha256:" + "a" * 64, "image 3")
+    installed.run("lego-materialize", "--no-try")
+    records = installed.records()
+    assert 3 == records["sif sha256:" + "a" * 64]["id"]
+    assert 4 == records["sif sha256:" + "b" * 64]["id"]
+
+
+def test_squashfs_is_taken_out_of_the_image(tmp_path: Path) -> None:
+    """With ``format: squashfs`` a brick is the bare file system; a system image stays what the runtime starts."""
+    center = prepare(tmp_path, format="squashfs", authfile="/etc/lego/auth.json")
+    done = center.run("lego-materialize", "--no-https")
+    assert 0 == done.returncode, done.stderr
+    record = center.records()["squashfs sha256:" + "a" * 64]
+    assert f"brick-ocean-{'a' * 64}.sqfs" == record["file"]
+    assert 0 == record["id"]
+    assert "hsqs image 4 4\n" == (center.store / record["file"]).read_text()
+    assert "sif sha256:" + "e" * 64 in center.records()
+    words = center.runtime.calls()[0]["words"]
+    assert ["pull", "--disable-cache", "--authfile", "/etc/lego/auth.json", "--no-https"] == words[:-2]
+
+
+def test_a_second_run_pulls_nothing(installed: Installed) -> None:
+    """What is there is not pulled again."""
+    installed.run("lego-materialize", "--no-try")
+    before = (installed.store / "resolved.json").read_bytes()
+    count = len(installed.runtime.calls())
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    assert count == len(installed.runtime.calls())
+    assert before == (installed.store / "resolved.json").read_bytes()
+
+
+def test_a_digest_that_the_registry_lacks_leaves_nothing_behind(installed: Installed) -> None:
+    """One image that fails is named and keeps no other from being pulled; the status says that it failed."""
+    (installed.runtime.here / "registry" / ("a" * 64)).unlink()
+    installed.runtime.publish("sha256:" + "b" * 64, "image none")
+    done = installed.run("lego-materialize")
+    assert 1 == done.returncode
+    assert "brick-ocean@sha256:" in done.stderr.replace(":2026.10", "")
+    assert "has no system partition" in done.stderr
+    assert "2 of 6 images failed" in done.stderr
+    recorded = {record["file"] for record in installed.records().values()}
+    assert 4 == len(recorded)
+    assert recorded | {"resolved.json"} == files(installed.store)
+
+
+def test_a_killed_run_is_taken_up_again(installed: Installed) -> None:
+    """Nothing that a killed run left behind is ever taken for an image, and its leftovers go away."""
+    slow = "sha256:" + "f" * 64
+    installed.runtime.publish(slow, SLOW)
+    victim = start(installed)
+    victim.kill()
+    victim.wait()
+    end_pulls(installed)
+    assert any(name.startswith(".lego-pull-") for name in files(installed.store))
+    installed.runtime.publish(slow)
+    done = installed.run("lego-materialize", "--no-try")
+    assert 0 == done.returncode, done.stderr
+    names = {record["file"] for record in installed.records().values()}
+    assert len(images(installed.deployment)) == len(names)
+    assert names | {"resolved.json"} == files(installed.store)
+
+
+def test_only_one_run_at_a_time(installed: Installed) -> None:
+    """A second run on the same store ends at once, and the first one is not disturbed."""
+    slow = "sha256:" + "f" * 64
+    installed.runtime.publish(slow, SLOW)
+    first = start(installed)
+    second = installed.run("lego-materialize", "--no-try")
+    assert 1 == second.returncode
+    assert "another lego-materialize is at work" in second.stderr
+    end_pulls(installed)
+    assert 0 == first.wait(timeout=30)
+
+
+def test_a_file_that_was_recorded_and_is_gone_is_pulled_again(installed: Installed) -> None:
+    """A run that is killed between the record and the file is completed by the next one."""
+    installed.run("lego-materialize", "--no-try")
+    record = installed.records()["sif sha256:" + "a" * 64]
+    (installed.store / record["file"]).unlink()
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    assert (installed.store / record["file"]).exists()
+
+
+def test_no_file_is_ever_overwritten(installed: Installed) -> None:
+    """A file of somebody else, or one that changed, is named and left alone: sessions may be using it."""
+    installed.store.mkdir()
+    foreign = installed.store / f"brick-ocean-{'a' * 64}.sif"
+    foreign.write_text("theirs")
+    done = installed.run("lego-materialize", "--no-try")
+    assert 1 == done.returncode
+    assert "not in its resolved.json" in done.stderr
+    assert "theirs" == foreign.read_text()
+    changed = installed.store / installed.records()["sif sha256:" + "b" * 64]["file"]
+    changed.chmod(0o644)
+    changed.write_text("another length")
+    done = installed.run("lego-materialize", "--no-try")
+    assert 1 == done.returncode
+    assert f"{changed} is not what was pulled" in done.stderr
+
+
+def test_verify_finds_what_changed(installed: Installed) -> None:
+    """``--verify`` hashes every file; one changed byte, or a missing file, fails."""
+    assert 1 == installed.run("lego-materialize", "--verify").returncode
+    installed.run("lego-materialize", "--no-try")
+    fine = installed.run("lego-materialize", "--verify")
+    assert 0 == fine.returncode
+    assert {"ok"} == {line.split()[0] for line in fine.stdout.splitlines()}
+    path = installed.store / installed.records()["sif sha256:" + "a" * 64]["file"]
+    path.chmod(0o644)
+    path.write_text("Image 4")  # as long as before
+    bad = installed.run("lego-materialize", "--verify")
+    assert 1 == bad.returncode
+    assert [str(path)] == [line.split()[1] for line in bad.stdout.splitlines() if line.startswith("CORRUPT")]
+
+
+def test_a_profile_that_does_not_start_fails_the_run(installed: Installed) -> None:
+    """The last step looks from inside: where the site forbids binds, the administrator hears it first."""
+    installed.runtime.publish("sha256:" + "c" * 64, "forbidden 4")
+    done = installed.run("lego-materialize")
+    assert 1 == done.returncode
+    assert "profile ocean: fails" in done.stderr
+    assert "profile field: starts" in done.stderr
+    assert "lego: brick ml is not at" in done.stderr
+
+
+def test_the_references_are_listed(installed: Installed) -> None:
+    """``--list`` says what to copy to a machine without a network: pinned, without tags."""
+    listed = installed.run("lego-materialize", "--list").stdout.split()
+    assert 6 == len(listed)
+    assert f"registry.example.org/lego/lab@sha256:{'e' * 64}" in listed
+
+
+def blob(layout: Path, content: bytes) -> str:
+    """Put a blob into an OCI layout, and return its digest."""
+    digest = hashlib.sha256(content).hexdigest()
+    (layout / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    (layout / "blobs" / "sha256" / digest).write_bytes(content)
+    return f"sha256:{digest}"
+
+
+def with_layout(folder: Path, *, platforms: tuple[str, ...] = ()) -> tuple[Installed, Path]:
+    """A centre with one profile of one image, which is in a layout, perhaps for several platforms."""
+    layout = folder / "layout"
+    descriptors = []
+    for platform in platforms or ("any",):
+        manifest = {
+            "config": {"digest": blob(layout, b"{}")},
+            "layers": [{"digest": blob(layout, f"{platform} 4".encode())}],
+        }
+        descriptors.append(
+            {"digest": blob(layout, json.dumps(manifest).encode()), "platform": {"architecture": platform}}
+        )
+    digest = descriptors[0]["digest"]
+    if platforms:
+        digest = blob(layout, json.dumps({"manifests": descriptors}).encode())
+    center = prepare(folder)
+    path = center.root / "composition.json"
+    tree = json.loads(path.read_text())
+    tree["profiles"] = tree["profiles"][:1]
+    tree["profiles"][0].update(
+        bricks=[], offers=[], system={"image": f"registry.example.org/lego/lab:1@{digest}"}
+    )
+    path.write_text(json.dumps(tree))
+    return center, layout
+
+
+@pytest.mark.parametrize("platforms", [(), ("s390x", "amd64", "arm64")], ids=["manifest", "index"])
+def test_images_come_from_a_layout_where_there_is_no_network(
+    tmp_path: Path, platforms: tuple[str, ...]
+) -> None:
+    """``--layout`` takes an image by its digest, and of one for several platforms that of this machine."""
+    center, layout = with_layout(tmp_path, platforms=platforms)
+    done = center.run("lego-materialize", "--layout", str(layout))
+    assert 0 == done.returncode, done.stderr
+    (record,) = center.records().values()
+    expected = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine] if platforms else "any"
+    assert f"{expected} 4" == (center.store / record["file"]).read_text()
+    assert {record["file"], "resolved.json"} == files(center.store)
+
+
+def test_a_layout_is_not_believed(tmp_path: Path) -> None:
+    """A blob that is not what its digest says, or is missing, makes no file."""
+    center, layout = with_layout(tmp_path)
+    layer = layout / "blobs" / blob(layout, b"any 4").replace(":", "/")
+    layer.write_bytes(b"any 5")
+    done = center.run("lego-materialize", "--layout", str(layout))
+    assert (1, True) == (done.returncode, "is not what its digest says" in done.stderr)
+    layer.unlink()
+    done = center.run("lego-materialize", "--layout", str(layout))
+    assert (1, True) == (done.returncode, f"is not in {layout}" in done.stderr)
+    assert set() == files(center.store)
+
+
+def test_unpacking_happens_on_a_disk_of_the_node(installed: Installed) -> None:
+    """Unpacking an image makes many small files: in TMPDIR, never in the store or the home."""
+    installed.run("lego-materialize", "--no-try", TMPDIR="/var/tmp")
+    assert "/var/tmp" == installed.runtime.calls()[0]["environment"]["APPTAINER_TMPDIR"]
+
+
+def start(center: Installed) -> subprocess.Popen[bytes]:
+    """A run that waits in the pull of a slow image."""
+    run = subprocess.Popen(
+        center.command("lego-materialize", "--no-try"),
+        env={"PATH": "/usr/bin:/bin"},
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(600):
+        if any(path.read_text() == SLOW for path in center.store.glob(".lego-pull-*/image.sif")):
+            return run
+        time.sleep(0.05)
+    run.kill()
+    return pytest.fail("the pull did not begin")
+
+
+def end_pulls(center: Installed) -> None:
+    """Let the pulls that wait come to their end."""
+    for path in center.store.glob(".lego-pull-*/image.sif"):
+        path.write_text("image 4")
