@@ -81,10 +81,22 @@ def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outc
     if jobs <= 1:
         yield from map(one, specs)
         return
+    import signal
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(one, specs, chunksize=max(1, len(specs) // (jobs * 8)))
+    # Ctrl-C goes to every process of a terminal. A worker that dies of it in the wrong moment keeps a lock for
+    # ever, so workers are started deaf to it, and stay so; this process hears it, and lets them finish a chunk.
+    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            outcomes = pool.map(one, specs, chunksize=max(1, min(8, len(specs) // (jobs * 8))))
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+            yield from outcomes
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _progress(outcomes: Iterator[Outcome], total: int, chosen: argparse.Namespace) -> Iterator[Outcome]:
@@ -213,7 +225,7 @@ def verify_folders(chosen: argparse.Namespace) -> int:
     """``lego-compile verify DIR…``: prove from the files alone that the targets of a folder agree."""
     from lego_compile.diagnostic.model import Report
     from lego_compile.diagnostic.view import order, view
-    from lego_compile.emit.tree import MANIFEST, edited, read
+    from lego_compile.emit.tree import MANIFEST, OutputError, edited, read
     from lego_compile.verify import COMPOSITION, verify_folder
 
     findings: list[Finding] = []
@@ -232,9 +244,14 @@ def verify_folders(chosen: argparse.Namespace) -> int:
             unusable = True
             continue
         report, trees = Report(), {}  # type: ignore[var-annotated]
-        files = read(root)
+        try:
+            files, changed = read(root), edited(root)
+        except OutputError as error:
+            findings.append(_plain("LC705", f"{error.path!r} {error.reason}", error.path))
+            unusable = True
+            continue
         targets = verify_folder(root, files, trees, report)
-        if COMPOSITION in edited(root):
+        if COMPOSITION in changed:
             report.add(
                 "LC704",
                 f"{COMPOSITION!r} was edited by hand, so it proves nothing",

@@ -21,7 +21,6 @@ from lego_compile.ir.model import (
 from lego_compile.lookup import Names, check_facts, check_platforms, check_requirements, find
 from lego_compile.mirrors import Mirrors
 from lego_compile.spec.conform import nearest
-from lego_compile.targets import TARGETS
 
 if TYPE_CHECKING:
     from lego_compile.spec.catalog import Brick, CatalogSpec
@@ -64,7 +63,7 @@ def resolve(
             "no target is enabled",
             ("center", "targets"),
             key=True,
-            help="enable one of " + ", ".join(f"`{target}`" for target in TARGETS),
+            help="a centre has at least one platform, and a block for it below `targets:`",
         )
     _check_profiles(center, report)
     data = _data(center, enabled, report)

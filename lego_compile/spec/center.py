@@ -74,7 +74,11 @@ class Group(Block):
 class Home(Block):
     """The user's home directory; persistent on every target."""
 
-    size: Memory | None = Field(None, description="How much a home may hold.", examples=["20G"])
+    size: Memory | None = Field(
+        None,
+        description="How much a home may hold; 10G where homes have a size and none is said.",
+        examples=["20G"],
+    )
 
 
 class Data(Block):

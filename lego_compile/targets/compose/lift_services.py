@@ -13,7 +13,7 @@ from typing import Any
 
 from lego_compile.ir.model import ImageRef, Path
 from lego_compile.targets.compose.digest import CONFIG_LABEL, config_digest
-from lego_compile.targets.compose.lift_yaml import Unreadable, load
+from lego_compile.targets.goyaml import Unreadable, load
 from lego_compile.targets.reading import Complaint, Reading
 
 _FILE = "compose.yaml"
@@ -112,10 +112,14 @@ def _yaml(files: Mapping[str, bytes], complaints: list[Complaint]) -> dict[str, 
         complaints.append(Complaint("LC703", f"{_FILE!r} is missing", (_FILE,)))
         return None
     try:
-        return load(files[_FILE])
+        data = load(files[_FILE])
     except Unreadable as reason:
-        complaints.append(Complaint("LC705", f"{_FILE!r} is not what Compose reads: {reason}", (_FILE,)))
+        complaints.append(Complaint("LC705", f"{_FILE!r} {reason}", (_FILE,)))
         return None
+    if not isinstance(data, dict):
+        complaints.append(Complaint("LC705", f"{_FILE!r} is no mapping", (_FILE,)))
+        return None
+    return data
 
 
 def _interpolated(data: Any, at: Path, complaints: list[Complaint]) -> Any:

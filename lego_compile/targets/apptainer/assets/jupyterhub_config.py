@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import batchspawner  # type: ignore[import-untyped,import-not-found,unused-ignore]
-from tornado import web  # type: ignore[import-not-found,unused-ignore]
-from traitlets import Unicode  # type: ignore[import-not-found,unused-ignore]
+import batchspawner
+from tornado import web
+from traitlets import Unicode
 
-c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - traitlets gives it to this file
+c: Any = get_config()  # traitlets gives it to this file
 
 HERE = Path(__file__).resolve().parent
 CENTER: dict[str, Any] = json.loads((HERE.parent / "composition.json").read_text("utf-8"))
@@ -92,7 +92,7 @@ def request(profile: dict[str, Any]) -> dict[str, str]:
     }
 
 
-class LegoSlurmSpawner(batchspawner.SlurmSpawner):  # type: ignore[misc,no-any-unimported,unused-ignore]
+class LegoSlurmSpawner(batchspawner.SlurmSpawner):
     """Starts sessions of the profiles, and nothing else, whatever the request says."""
 
     req_profile = Unicode()
@@ -218,4 +218,4 @@ if SLURM.get("hub_url"):
         c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{urlsplit(SLURM['hub_url']).port}"
 
 for extra in sorted(HERE.glob("jupyterhub_config.d/*.py")):
-    load_subconfig(str(extra))  # type: ignore[name-defined]  # noqa: F821 - traitlets gives it to this file
+    load_subconfig(str(extra))  # traitlets gives it to this file

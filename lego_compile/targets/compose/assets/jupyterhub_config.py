@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import docker.errors  # type: ignore[import-untyped,import-not-found,unused-ignore]
-from tornado import web  # type: ignore[import-not-found,unused-ignore]
+import docker.errors
+from tornado import web
 
-c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - traitlets gives it to this file
+c: Any = get_config()  # traitlets gives it to this file
 
 CENTER: dict[str, Any] = json.loads(Path(__file__).with_name("composition.json").read_text("utf-8"))
 NAME: str = CENTER["center"]
@@ -274,11 +274,11 @@ c.DockerSpawner.options_form = options_form
 c.DockerSpawner.options_from_form = options_from_form
 
 c.JupyterHub.public_url = f"https://{CENTER['host']}/"
-c.JupyterHub.hub_ip = "0.0.0.0"  # noqa: S104 - in its own container
+c.JupyterHub.hub_ip = "0.0.0.0"  # in its own container
 c.JupyterHub.hub_connect_url = "http://hub:8081"
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.db_url = "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
-c.JupyterHub.cookie_secret_file = "/srv/jupyterhub/jupyterhub_cookie_secret"  # noqa: S105 - a path
+c.JupyterHub.cookie_secret_file = "/srv/jupyterhub/jupyterhub_cookie_secret"  # a path
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = "http://proxy:8001"
 

@@ -1,0 +1,317 @@
+# Compiled by lego-compile from the centre specification: edit that, not this file.
+"""JupyterHub on one Docker host. The same file for every centre: what differs is in composition.json beside it.
+
+Needs JupyterHub 5.3 and DockerSpawner 14 (13 ignores ``options_from_form`` without a word), or later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+from tornado import web
+
+c: Any = get_config()  # traitlets gives it to this file
+
+CENTER: dict[str, Any] = json.loads(Path(__file__).with_name("composition.json").read_text("utf-8"))
+NAME: str = CENTER["center"]
+PROFILES: dict[str, dict[str, Any]] = {profile["slug"]: profile for profile in CENTER["profiles"]}
+AUTHENTICATOR: dict[str, Any] = CENTER["authenticator"]
+SESSION: dict[str, Any] = CENTER["session"]
+CLAIMED: str | None = AUTHENTICATOR["oauth"] and AUTHENTICATOR["oauth"]["groups_claim"]
+# JupyterHub's load_groups only ever adds members: whom the spec dropped is still in its database.
+LISTED: dict[str, list[str]] = (
+    {} if CLAIMED else {name: users for name, users in CENTER["groups"].items() if users}
+)
+SECRETS = Path(os.environ.get("LEGO_SECRETS", "/run/secrets"))
+
+# Runs in the session's container before the server. Arguments: prefixes of the bricks, --, the command.
+GUARD = """\
+while [ "$1" != -- ]; do
+  if [ ! -f "$1/conda-meta/history" ]; then
+    echo "lego: the brick at $1 is missing from this container; please tell your administrator" >&2
+    exit 78
+  fi
+  shift
+done
+shift
+exec "$@"
+"""
+
+
+# --- what was chosen ------------------------------------------------------------------------------------------
+
+
+def permitted(spawner: Any) -> list[dict[str, Any]]:
+    """The profiles that a user may choose, in the order of the spawn page."""
+    name = spawner.user.name
+    mine = {group.name for group in spawner.user.groups if name in LISTED.get(group.name, [name])}
+    return [each for each in PROFILES.values() if not each["groups"] or mine.intersection(each["groups"])]
+
+
+def chosen(spawner: Any, options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The profile and all the bricks that options ask for.
+
+    Options come from the form, from the REST API or from the last start: nothing about them is trusted.
+
+    Raises:
+        HTTPError: 403 when no profile is open to the user, 400 when the options are not what the form sends.
+    """
+    open_to_user = {profile["slug"]: profile for profile in permitted(spawner)}
+    if not open_to_user:
+        raise refusal(403, "no profile of this hub is open to you")
+    if not isinstance(options, dict) or not options.keys() <= {"profile", "bricks"}:
+        raise refusal(400, "the options are not those of the form")
+    slug = options.get("profile", default(open_to_user))
+    if not isinstance(slug, str) or slug not in open_to_user:
+        raise refusal(400, "there is no such profile for you")
+    profile = open_to_user[slug]
+    offered = {brick["name"] for brick in profile["offers"]}
+    ticked = options.get("bricks", [])
+    if not isinstance(ticked, list) or not all(isinstance(name, str) and name in offered for name in ticked):
+        raise refusal(400, "this profile does not offer such a brick")
+    return profile, [*profile["bricks"], *(brick for brick in profile["offers"] if brick["name"] in ticked)]
+
+
+def default(profiles: dict[str, dict[str, Any]]) -> str:
+    """The profile that is preselected: the centre's, or the first one when that is not open to the user."""
+    return next((slug for slug, profile in profiles.items() if profile["default"]), next(iter(profiles)))
+
+
+def refusal(status: int, message: str) -> Any:
+    """An error that JupyterHub shows with its message, on its pages and in its REST API."""
+    error: Any = web.HTTPError(status, message)
+    error.jupyterhub_message = message[:1].upper() + message[1:] + "."
+    return error
+
+
+# --- the session ----------------------------------------------------------------------------------------------
+
+
+def mounts(profile: dict[str, Any], bricks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All mounts in the engine's own form, because docker.types.Mount refuses images.
+
+    Nothing goes through DockerSpawner.mounts or .volumes: this list replaces the former, and the latter would
+    make a missing host directory anew, empty and owned by root.
+    """
+    home = {"Type": "volume", "Source": f"lego-{NAME}-home-{{username}}", "Target": profile["home"]}
+    return [home, *map(data_mount, profile["data"]), *map(image_mount, bricks)]
+
+
+def image_mount(brick: dict[str, Any]) -> dict[str, Any]:
+    """A brick. Without ReadOnly: image mounts always are, and Podman refuses the key."""
+    mount = {"Type": "image", "Source": brick["image"], "Target": brick["prefix"]}
+    # Docker wants it relative (moby/moby:daemon/volume/mounts/linux_parser.go).
+    return (
+        mount
+        if brick["subpath"] == "/"
+        else {**mount, "ImageOptions": {"Subpath": brick["subpath"].lstrip("/")}}
+    )
+
+
+def data_mount(data: dict[str, Any]) -> dict[str, Any]:
+    """A directory of the host, or an NFS export as a volume."""
+    source, read_only = data["source"], not data["writable"]
+    mount = {"Type": "bind", "Source": source, "Target": data["path"], "ReadOnly": read_only}
+    if not source.startswith("nfs:"):
+        return mount
+    server, _, path = source.removeprefix("nfs:").partition(":")
+    driver = {
+        "type": "nfs",
+        "device": f":{path}",
+        "o": f"addr={server},nfsvers=4,{'ro' if read_only else 'rw'}",
+    }
+    # An existing volume keeps its options, whatever is asked for later: other options, another name.
+    mark = hashlib.sha256(json.dumps(driver, sort_keys=True).encode()).hexdigest()[:12]
+    options = {"NoCopy": True, "DriverConfig": {"Name": "local", "Options": driver}}
+    return {
+        **mount,
+        "Type": "volume",
+        "Source": f"lego-{NAME}-data-{data['name']}-{mark}",
+        "VolumeOptions": options,
+    }
+
+
+def host_config(profile: dict[str, Any], bricks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Arguments of docker.types.HostConfig; DockerSpawner adds memory and network."""
+    config: dict[str, Any] = {
+        "mounts": mounts(profile, bricks),
+        # DockerSpawner.remove removes it at the next stop or start; until then JupyterHub can say how it ended.
+        "auto_remove": False,
+        "init": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "pids_limit": SESSION["processes"],
+        "shm_size": SESSION["shm"],
+        # containerd 2.1.5 lowered the default to 1024 (moby/moby#51485).
+        "ulimits": [{"Name": "nofile", "Soft": 65536, "Hard": 65536}],
+        "log_config": {"Type": "local", "Config": {"max-size": "10m", "max-file": "3"}},
+    }
+    if profile["memory"] is not None:
+        config["memswap_limit"] = profile["memory"]  # without it, as much swap comes on top
+    if profile["cpu"] is not None:
+        # DockerSpawner rounds down: int(0.29 * 100000) is 28999.
+        config |= {"cpu_period": 100_000, "cpu_quota": profile["cpu"] * 100}
+    if profile["gpus"] is not None:
+        if profile["gpus"]["vendor"] != "nvidia":
+            raise refusal(503, "this hub has no such GPUs")
+        request = {"Driver": "nvidia", "Count": profile["gpus"]["count"], "Capabilities": [["gpu"]]}
+        config["device_requests"] = [request]
+    return config
+
+
+def apply_user_options(spawner: Any, options: Any) -> None:
+    """Make the spawner start what was chosen. JupyterHub calls it at every start."""
+    profile, bricks = chosen(spawner, options)
+    prefixes = [brick["prefix"] for brick in bricks]
+    spawner.image = profile["image"]
+    spawner.cmd = ["/bin/sh", "-c", GUARD, "lego", *prefixes, "--", *profile["command"]]
+    spawner.environment = {"HOME": profile["home"], **profile["environment"]}
+    spawner.notebook_dir = profile["home"]
+    spawner.mem_limit = profile["memory"]
+    spawner.cpu_limit = None if profile["cpu"] is None else profile["cpu"] / 1000
+    spawner.extra_create_kwargs = {
+        "user": f"{profile['uid']}:{profile['gid']}",
+        "labels": {
+            "org.lego.center": NAME,
+            "org.lego.profile": profile["slug"],
+            "org.lego.user": "{username}",
+        },
+    }
+    spawner.extra_host_config = host_config(profile, bricks)
+
+
+async def images_present(spawner: Any) -> None:
+    """Say which image is not on this machine, before the engine says "No such image" to nobody.
+
+    Raises:
+        HTTPError: 503 with the references.
+    """
+    profile, bricks = chosen(spawner, spawner.user_options)
+    missing = []
+    for reference in dict.fromkeys([profile["image"], *(brick["image"] for brick in bricks)]):
+        try:
+            await spawner.docker("inspect_image", reference)
+        except docker.errors.NotFound:
+            missing.append(reference)
+    if missing:
+        spawner.log.error("not on this machine (run `docker compose pull`): %s", ", ".join(missing))
+        raise refusal(503, f"software that is not on this machine yet: {', '.join(missing)}")
+
+
+# --- the spawn page -------------------------------------------------------------------------------------------
+
+STYLE = (
+    "<style>.lego-offers{margin-left:2em} .lego-offers legend{font-size:1em}"
+    " .lego-profile>input:not(:checked)~.lego-offers{display:none}</style>"
+)
+
+
+def options_form(spawner: Any) -> str:
+    """The choice as HTML with the last one preselected; empty when there is nothing to choose."""
+    profiles = permitted(spawner)
+    last: Any = spawner.user_options or spawner.orm_spawner.user_options or {}
+    try:
+        profile, bricks = chosen(spawner, last)
+    except web.HTTPError as error:
+        if error.status_code == 403:
+            raise
+        # JupyterHub starts a server without a form with the options of the last start, and these do not hold any more.
+        spawner.user_options = spawner.orm_spawner.user_options = {}
+        profile, bricks = chosen(spawner, {})
+    if len(profiles) == 1 and not profile["offers"]:
+        return ""
+    names = {brick["name"] for brick in bricks}
+    return "\n".join([STYLE, *(choice(each, each is profile, names) for each in profiles)])
+
+
+def choice(profile: dict[str, Any], on: bool, ticked: set[str]) -> str:
+    """One profile with the bricks that it offers."""
+    slug = html.escape(profile["slug"])
+    lines = [
+        '<div class="lego-profile">',
+        f'<input type="radio" name="profile" id="lego-{slug}" value="{slug}" required{" checked" if on else ""}>',
+        f'<label for="lego-{slug}"><strong>{html.escape(profile["title"])}</strong></label>',
+    ]
+    if profile["description"]:
+        lines.append(f"<p>{html.escape(profile['description'])}</p>")
+    if profile["offers"]:
+        lines.append('<fieldset class="lego-offers"><legend>Add to it</legend>')
+        for brick in profile["offers"]:
+            name = html.escape(brick["name"])
+            mark = " checked" if on and brick["name"] in ticked else ""
+            box = f'<input type="checkbox" name="bricks-{slug}" value="{name}"{mark}>'
+            lines.append(f"<div><label>{box} {html.escape(brick['title'])}</label></div>")
+        lines.append("</fieldset>")
+    return "\n".join([*lines, "</div>"])
+
+
+def options_from_form(form: dict[str, list[str]]) -> dict[str, Any]:
+    """What the form says, unchecked. Boxes of a profile that was not chosen do not count."""
+    slug = (form.get("profile") or [""])[0]
+    return {"profile": slug, "bricks": form.get(f"bricks-{slug}", [])}
+
+
+# --- JupyterHub -----------------------------------------------------------------------------------------------
+
+c.JupyterHub.spawner_class = "dockerspawner.DockerSpawner"
+c.DockerSpawner.pull_policy = "skip"  # Compose pulls; DockerSpawner 14 cannot pull by digest
+c.DockerSpawner.remove = True  # a container that is kept would come back with its old bricks
+c.DockerSpawner.network_name = f"lego-{NAME}-users"
+c.DockerSpawner.use_internal_ip = True
+c.DockerSpawner.prefix = f"lego-{NAME}"
+c.DockerSpawner.start_timeout = SESSION["start_timeout"]
+c.DockerSpawner.http_timeout = SESSION["start_timeout"]
+c.DockerSpawner.apply_user_options = apply_user_options
+c.DockerSpawner.pre_spawn_hook = images_present
+c.DockerSpawner.options_form = options_form
+c.DockerSpawner.options_from_form = options_from_form
+
+c.JupyterHub.public_url = f"https://{CENTER['host']}/"
+c.JupyterHub.hub_ip = "0.0.0.0"  # in its own container
+c.JupyterHub.hub_connect_url = "http://hub:8081"
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.db_url = "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret_file = "/srv/jupyterhub/jupyterhub_cookie_secret"  # a path
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = "http://proxy:8001"
+
+c.JupyterHub.authenticator_class = AUTHENTICATOR["type"]
+c.Authenticator.admin_users = set(AUTHENTICATOR["admin_users"])
+c.Authenticator.allowed_users = set(AUTHENTICATOR["allowed_users"])
+c.Authenticator.allow_all = not AUTHENTICATOR["allowed_users"] and not AUTHENTICATOR["allowed_groups"]
+c.Authenticator.allow_existing_users = False  # members of groups are in the database, and not thereby allowed
+if AUTHENTICATOR["type"] == "generic-oauth":
+    OAUTH: dict[str, Any] = AUTHENTICATOR["oauth"]
+    c.GenericOAuthenticator.client_id = os.environ["OAUTH_CLIENT_ID"]
+    c.GenericOAuthenticator.client_secret = (SECRETS / "oauth_client_secret").read_text("utf-8").strip()
+    c.GenericOAuthenticator.oauth_callback_url = f"https://{CENTER['host']}/hub/oauth_callback"
+    for key in ("authorize_url", "token_url", "userdata_url", "login_service", "username_claim", "scope"):
+        c.GenericOAuthenticator[key] = OAUTH[key]
+    if CLAIMED:
+        c.GenericOAuthenticator.manage_groups = True
+        c.GenericOAuthenticator.auth_state_groups_key = f"oauth_user.{CLAIMED}"
+        c.GenericOAuthenticator.allowed_groups = set(AUTHENTICATOR["allowed_groups"])
+if not CLAIMED:
+    c.JupyterHub.load_groups = {name: {"users": users} for name, users in CENTER["groups"].items()}
+
+TIMEOUT, MAX_AGE = CENTER["cull"]["timeout"], CENTER["cull"]["max_age"]
+if TIMEOUT or MAX_AGE:
+    # To the culler a timeout of 0 means at once; nobody has been idle for longer than he has been there.
+    arguments = [f"--timeout={TIMEOUT or MAX_AGE}", f"--max-age={MAX_AGE}"]
+    c.JupyterHub.services = [
+        {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", *arguments]}
+    ]
+    c.JupyterHub.load_roles = [
+        {
+            "name": "idle-culler",
+            "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+            "services": ["idle-culler"],
+        }
+    ]

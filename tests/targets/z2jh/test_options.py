@@ -1,0 +1,68 @@
+"""The grammar of the options: what a centre may write below ``targets: {z2jh: …}``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from lego_compile.targets.z2jh.options import Options
+from tests.targets.z2jh.samples import full_options, options
+
+LEAST: dict[str, Any] = {"host": "jupyter.grenoble.example.org", "authenticator": {"type": "dummy"}}
+
+
+def read(document: dict[str, Any]) -> dict[str, Any]:
+    """The options as they reach ``lower``: plain data with defaults, without versions and gates."""
+    filled = json.loads(Options.model_validate_json(json.dumps(document)).model_dump_json(by_alias=True))
+    del filled["versions"], filled["gates"]
+    return dict(filled)
+
+
+def test_defaults() -> None:
+    """Host and authenticator are enough; the rest is as the samples of these tests say."""
+    assert read(LEAST) == options()
+
+
+def test_all_of_them() -> None:
+    """The options that the other tests use are ones that a centre can write."""
+    versions = {"kubernetes": "1.35", "cri-o": "1.35", "chart": "4.4.0"}
+    document = {**full_options(), "versions": versions, "gates": ["ImageVolume"]}
+    assert read(document) == full_options()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("host",), "localhost"),
+        (("host",), "https://jupyter.example.org"),
+        (("mounts",), "hostPath"),
+        (("pull_secrets",), ["Registry"]),
+        (("images", "pause"), "registry.k8s.io/pause"),
+        (("images", "pause"), "registry.k8s.io/pause:3 10"),
+        (("authenticator", "type"), "native"),
+        (("authenticator", "password"), "x"),
+        (("authenticator", "oauth", "client_secret"), "hunter2"),
+        (("authenticator", "oauth", "authorize_url"), "sso.example.org"),
+        (("session", "node_selector"), {"a b": "c"}),
+        (("session", "node_selector"), {"a": True}),
+        (("session", "reserve_memory"), "2Gi"),
+        (("cull", "timeout"), -1),
+        (("placeholders",), 1.5),
+        (("gitops",), "jenkins"),
+        (("gates",), ["UserNamespacesSupport"]),
+        (("versions",), {"kubernetes": 1.35}),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_refused(path: tuple[str, ...], value: Any) -> None:
+    """Values that a platform would read as something else are refused, and so are unknown keys."""
+    document = json.loads(json.dumps(full_options()))
+    node = document
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    with pytest.raises(ValidationError):
+        read(document)
