@@ -86,7 +86,9 @@ def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outc
 
     # Ctrl-C goes to every process of a terminal. A worker that dies of it in the wrong moment keeps a lock for
     # ever, so workers are started deaf to it, and stay so; this process hears it, and lets them finish a chunk.
-    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+    with ProcessPoolExecutor(
+        jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
         heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             outcomes = pool.map(one, specs, chunksize=max(1, min(8, len(specs) // (jobs * 8))))

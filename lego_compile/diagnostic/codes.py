@@ -871,19 +871,18 @@ _code(
 
 _code(
     "LC505",
-    "version that is not understood",
+    "two alternatives declared",
     """
-    A version under `versions:` is not written as the component writes it, or is older than anything that
-    lego-compile has facts about.
+    Two components under `versions:` are alternatives, such as two container runtimes; both have a version.
     """,
     """
-    What the platform can do is looked up in a table by version. Outside of the table there is no answer,
-    and a guess is how a silent failure begins.
+    What the platform can do is looked up by the version of the one that runs sessions. With two of them the
+    answer depends on which one is asked, and a guess is how a silent failure begins.
     """,
     """
-    Write the digits of the release, in quotes; add the next digit if the message asks for it.
+    Keep the version of the component that runs sessions.
 
-        versions: {engine: "29.7", compose: "5.6"}
+        versions: {kubernetes: "1.35", containerd: "2.2", chart: "4.4.0"}
     """,
 )
 

@@ -298,7 +298,9 @@ def _check_parents(root: str, path: str) -> None:
     for parent in _parents(path):
         full = os.path.join(root, parent)
         if os.path.islink(full):
-            raise OutputError(full, "is a symbolic link where a folder should be; move it elsewhere", in_the_way=True)
+            raise OutputError(
+                full, "is a symbolic link where a folder should be; move it elsewhere", in_the_way=True
+            )
         if os.path.exists(full) and not os.path.isdir(full):
             raise OutputError(full, "is a file where a folder should be; move it elsewhere", in_the_way=True)
 

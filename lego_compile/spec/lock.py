@@ -31,6 +31,6 @@ class LockSpec(Block):
     """Written by a machine, read by `lego-compile`; keys are what the centre spec says."""
 
     lego: Literal[1] = Field(description="Version of this format.")
-    lock: Name = Field(description="The centre that it belongs to.")
+    lock: Name = Field(description="Its name: that of the centre, or any other when centres share a lock.")
     systems: dict[Use, Pin] = Field(min_length=1, description="System images.")
     bricks: dict[Use, Pin] = Field(default_factory=dict, description="Bricks.")
