@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lego_compile.cli import FINDINGS, OK, USAGE, print_findings, say
@@ -36,7 +36,7 @@ def compile_specs(chosen: argparse.Namespace) -> int:
     if unknown:
         print(f"lego-compile: no target {unknown[0]!r}; there are {', '.join(TARGETS)}", file=sys.stderr)
         return USAGE
-    specs = _specs(chosen.specs)
+    chosen.specs = specs = _specs(chosen.specs)
     findings: list[Finding] = []
     outcomes: list[Outcome] = []
     for outcome in _progress(_compiled(specs, chosen), len(specs), chosen):
@@ -139,16 +139,21 @@ def _settle(
     ], False  # fmt: skip
 
 
-def _count(changes: Iterable[Change], root: str, counts: dict[str, int], chosen: argparse.Namespace) -> None:
-    for change in changes:
-        if change.state == "same":
-            counts["current"] += 1
-        elif change.state == "stale":
-            counts["removed"] += 1
-            say(f"removed {os.path.join(root, change.path)}", chosen)
-        elif change.state != "stale-edited":
-            counts["written"] += 1
-            say(f"wrote {os.path.join(root, change.path)}", chosen)
+def _count(changes: Sequence[Change], root: str, counts: dict[str, int], chosen: argparse.Namespace) -> None:
+    """Add up what was done, and say it: each file of one centre, a line for each centre of a fleet."""
+    written = [each.path for each in changes if each.state not in ("same", "stale", "stale-edited")]
+    removed = [each.path for each in changes if each.state == "stale"]
+    counts["current"] += sum(each.state == "same" for each in changes)
+    counts["written"] += len(written)
+    counts["removed"] += len(removed)
+    if len(chosen.specs) == 1:
+        for path in written:
+            say(f"wrote {os.path.join(root, path)}", chosen)
+        for path in removed:
+            say(f"removed {os.path.join(root, path)}", chosen)
+    elif written or removed:
+        rest = f", {len(removed)} removed" if removed else ""
+        say(f"{root}: {_plural(len(written), 'file')} written{rest}", chosen)
 
 
 def _summary(
