@@ -31,6 +31,15 @@ def test_the_centre_of_the_readme_compiles(tmp_path: Path) -> None:
     assert "z2jh/values.yaml" in outcome.files
 
 
+def test_the_mistake_that_is_shown_is_drawn_like_that() -> None:
+    """The message in the README is the one that a case of ``tests/cases`` proves."""
+    shown = re.findall(r"```text\n(error.*?)\n```", (ROOT / "README.md").read_text(), re.S)
+    drawn = [path.read_text().strip() for path in (ROOT / "tests" / "cases" / "error").glob("*.txt")]
+
+    assert shown
+    assert [each for each in shown if each not in drawn] == []
+
+
 def test_every_room_is_in_the_architecture() -> None:
     """ARCHITECTURE.md names each folder and module at the top of the package, and stays short."""
     text = (ROOT / "ARCHITECTURE.md").read_text()
