@@ -230,49 +230,58 @@ def _plain(code: str, message: str, file: str, *, help_: str | None = None) -> F
 
 def verify_folders(chosen: argparse.Namespace) -> int:
     """``lego-compile verify DIR…``: prove from the files alone that the targets of a folder agree."""
-    from lego_compile.diagnostic.model import Report
-    from lego_compile.diagnostic.view import order, view
-    from lego_compile.emit.tree import MANIFEST, OutputError, edited, read
-    from lego_compile.verify import COMPOSITION, verify_folder
-
     findings: list[Finding] = []
     unusable = False
     for folder in chosen.folders:
         root = os.path.normpath(folder)
-        if not os.path.isfile(os.path.join(root, MANIFEST)):
-            words = (
-                "is no folder"
-                if not os.path.isdir(root)
-                else f"has no {MANIFEST}, so lego-compile did not write it"
-            )
-            findings.append(
-                _plain("LC703", f"{root!r} {words}", root, help_="name a folder such as out/grenoble")
-            )
-            unusable = True
-            continue
-        report, trees = Report(), {}  # type: ignore[var-annotated]
-        try:
-            files, changed = read(root), edited(root)
-        except OutputError as error:
-            findings.append(_plain("LC705", f"{error.path!r} {error.reason}", error.path))
-            unusable = True
-            continue
-        targets = verify_folder(root, files, trees, report)
-        if COMPOSITION in changed:
-            report.add(
-                "LC704",
-                f"{COMPOSITION!r} was edited by hand, so it proves nothing",
-                ("file", f"{root}/{COMPOSITION}"),
-                help="compile the centre again",
-            )
-        found = order([view(each, trees) for each in report])
+        found, targets = _verify(root)
         findings += found
-        if not found:
-            say(f"{root}: {', '.join(targets)} express the same composition", chosen)
-    print_findings(order(findings), chosen)
+        unusable = unusable or not targets
+        if targets and not found:
+            say(f"{root}: {_agreement(targets)}", chosen)
+    if findings:
+        from lego_compile.diagnostic.view import order
+
+        findings = order(findings)
+    print_findings(findings, chosen)
     if unusable:
         return USAGE
     return FINDINGS if any(each.severity == "error" or chosen.strict for each in findings) else OK
+
+
+def _verify(root: str) -> tuple[list[Finding], tuple[str, ...]]:
+    """The findings about one folder, and its targets; no targets when it cannot be judged at all."""
+    from lego_compile.diagnostic.model import Report
+    from lego_compile.diagnostic.view import view
+    from lego_compile.emit.tree import MANIFEST, OutputError, edited, foreign, permissions, read
+    from lego_compile.verify import COMPOSITION, verify_folder
+
+    if not os.path.isfile(os.path.join(root, MANIFEST)):
+        missing = f"has no {MANIFEST}, so lego-compile did not write it"
+        words = missing if os.path.isdir(root) else "is no folder"
+        return [_plain("LC703", f"{root!r} {words}", root, help_="name a folder such as out/grenoble")], ()
+    try:
+        files, changed, others, modes = read(root), edited(root), foreign(root), permissions(root)
+    except OutputError as error:
+        return [_plain("LC705", f"{error.path!r} {error.reason}", error.path)], ()
+    report, trees = Report(), {}  # type: ignore[var-annotated]
+    targets = verify_folder(root, files, others, trees, report)
+    again = "compile the centre again"
+    if COMPOSITION in changed:
+        words = f"{COMPOSITION!r} was edited by hand, so it proves nothing"
+        report.add("LC704", words, ("file", f"{root}/{COMPOSITION}"), help=again)
+    for path, mode in modes.items():
+        program = files.get(path, b"").startswith(b"#!")
+        if not mode & 0o004 or (program and not mode & 0o001):
+            words = f"{path!r} has mode {mode:04o}, so others cannot {'run' if mode & 0o004 else 'read'} it"
+            report.add("LC701", words, ("file", f"{root}/{path}"), help=again)
+    return [view(each, trees) for each in report], targets or ("nothing",)
+
+
+def _agreement(targets: Sequence[str]) -> str:
+    if len(targets) == 1:
+        return f"{targets[0]} expresses the composition that went in"
+    return f"{', '.join(targets[:-1])} and {targets[-1]} express the same composition"
 
 
 def explain(chosen: argparse.Namespace) -> int:

@@ -173,6 +173,7 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         gid=system.gid,
         conda=system.conda,
         environments=tuple(system.environments),
+        provides=tuple(sorted(system.provides.items())),
         origin=asked,
         declared=("catalog", "systems", name),
     )
@@ -191,26 +192,29 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         bricks=fixed,
         offers=offers,
         environment=tuple(sorted(environment.items())),
-        command=_command(system.conda, mounts),
+        command=_command(system.conda, fixed),
         data=data,
         limits=limits,
         origin=here,
     )
 
 
-def _command(conda: str, mounts: list[BrickMount]) -> tuple[str, ...]:
+def _command(conda: str, fixed: Iterable[BrickMount]) -> tuple[str, ...]:
     """The single-user server with the kernel manager that finds the bricks: the same words on every target.
 
-    The class is always named, since only conda's own installers run the script that would configure it; the
-    system's conda is hidden as a kernel, kernels carry the bricks' own titles (anaconda/nb_conda_kernels README).
+    The class is always named, since only conda's own installers run the script that would configure it. The base
+    environment is no kernel; the server's own ``python3`` and kernels that users install in their homes stay.
+    Kernels carry the bricks' own titles (anaconda/nb_conda_kernels README). The default is a kernel of the first
+    brick of the spec that is always there.
     """
-    first = mounts[0].kernels[0].name if mounts and mounts[0].kernels else ""
+    in_order = sorted(fixed, key=lambda mount: mount.origin[-1])
+    default = next((kernel.name for mount in in_order for kernel in mount.kernels), None)
     return (
         "jupyterhub-singleuser",
         "--ServerApp.kernel_spec_manager_class=nb_conda_kernels.CondaKernelSpecManager",
         f"--CondaKernelSpecManager.env_filter=^{re.escape(conda)}$",
         "--CondaKernelSpecManager.name_format={display_name}",
-        *((f"--MultiKernelManager.default_kernel_name={first}",) if first else ()),
+        *((f"--MultiKernelManager.default_kernel_name={default}",) if default else ()),
     )
 
 

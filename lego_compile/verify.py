@@ -70,13 +70,18 @@ def verify_target(
 
 
 def verify_folder(
-    root: str, files: Mapping[str, bytes], trees: dict[str, Tree], report: Report
+    root: str,
+    files: Mapping[str, bytes],
+    foreign: Mapping[str, bytes],
+    trees: dict[str, Tree],
+    report: Report,
 ) -> tuple[str, ...]:
     """Prove from the files alone that every target of an output folder says what ``composition.json`` says.
 
     Args:
         root: the output folder of a centre, for names of files in messages.
         files: path below it → bytes, of every file that lego-compile owns there.
+        foreign: the same of files that others put beside them.
         trees: receives the artifacts that a finding points into.
         report: receives the findings.
 
@@ -108,6 +113,11 @@ def verify_folder(
             if path.startswith(f"{target}/")
         }
         verify_target(load(target), deployment, options[target], below, f"{root}/{target}", trees, report)
+    for path, data_ in foreign.items():
+        name, _, below_name = path.partition("/")
+        reason = load(name).obeys(below_name, data_) if name in known else None
+        if reason:
+            report.add("LC702", f"{path!r} is not ours, and {reason}", ("file", f"{root}/{path}"))
     for path in files:
         if "/" in path and path.split("/")[0] not in known:
             report.add("LC702", f"no target of this centre has {path!r}", ("file", f"{root}/{path}"))

@@ -223,6 +223,45 @@ def test_a_damaged_file_is_caught(file: str, folder: Path, capsys: pytest.Captur
     assert_named(findings(folder, capsys), file, "")
 
 
+STRANGERS = {
+    "compose/compose.override.yaml": b"services: {hub: {privileged: true}}",
+    "compose/docker-compose.yml": b"services: {}",
+    "compose/.env": b"CONFIGPROXY_AUTH_TOKEN=x\nCOMPOSE_FILE=other.yaml\n",
+}
+
+
+@pytest.mark.parametrize("file", STRANGERS)
+def test_a_file_of_somebody_else_that_the_platform_obeys_is_named(
+    file: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Compose merges an override unasked: what it says is not proven, so it is a finding."""
+    (folder / file).write_bytes(STRANGERS[file])
+
+    assert [each["code"] for each in findings(folder, capsys)] == ["LC702"]
+
+
+def test_files_that_the_operator_needs_are_no_finding(folder: Path) -> None:
+    """The token in .env, the secrets beside compose.yaml and notes are the operator's own."""
+    (folder / "compose" / ".env").write_text("CONFIGPROXY_AUTH_TOKEN=x\nOAUTH_CLIENT_ID=y\n")
+    (folder / "compose" / "secrets").mkdir()
+    (folder / "compose" / "secrets" / "oauth_client_secret").write_text("z")
+    (folder / "z2jh" / "NOTES").write_text("upgrade on Monday")
+
+    assert main(["verify", "-q", str(folder)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "mode"), [("apptainer/bin/lego-launch", 0o644), ("compose/composition.json", 0o600)]
+)
+def test_a_file_that_others_cannot_use_is_named(
+    file: str, mode: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A launcher that cannot be run and data that the hub cannot read fail every start."""
+    (folder / file).chmod(mode)
+
+    assert_named(findings(folder, capsys), file, f"{mode:04o}")
+
+
 def test_what_went_in_cannot_be_forged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An edited composition.json proves nothing, even when the targets were edited to agree with it."""
     path = folder / "composition.json"

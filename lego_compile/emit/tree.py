@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "SHA256SUMS"
 TEMPORARY = ".lego-tmp-"
+LARGEST = 1 << 20
+"""Bytes that are read of a file of somebody else."""
 
 _ENTRY = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
 
@@ -116,6 +118,33 @@ def read(root: str) -> dict[str, bytes]:
         if data is not None:
             files[path] = data
     return files
+
+
+def foreign(root: str) -> dict[str, bytes]:
+    """Read the files that others put into the folders of ours: path → bytes; links are left out."""
+    ours = manifest(root)
+    folders = {parent for path in ours for parent in _parents(path)}
+    found = {}
+    for folder in sorted(folders):
+        for name in (
+            sorted(os.listdir(os.path.join(root, folder)))
+            if os.path.isdir(os.path.join(root, folder))
+            else ()
+        ):
+            path = f"{folder}/{name}"
+            if path not in ours and os.path.isfile(os.path.join(root, path)):
+                with suppress(OSError), open(os.path.join(root, path), "rb") as file:
+                    found[path] = file.read(LARGEST)
+    return found
+
+
+def permissions(root: str) -> dict[str, int]:
+    """Permission bits of the files of ours that are there: path → mode, as of ``stat``."""
+    modes = {}
+    for path in manifest(root):
+        with suppress(OSError):
+            modes[path] = stat.S_IMODE(os.stat(os.path.join(root, path)).st_mode)
+    return modes
 
 
 def edited(root: str) -> set[str]:

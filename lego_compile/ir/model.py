@@ -121,6 +121,7 @@ class SystemImage:
         gid: numeric group; None likewise.
         conda: prefix of the system's conda; no brick may be mounted over it.
         environments: directories whose children conda lists as environments.
+        provides: packages and versions that the catalog says it has, sorted; empty when it says nothing.
         origin: the entry of the centre spec.
         declared: the entry of the catalog.
     """
@@ -131,6 +132,7 @@ class SystemImage:
     gid: int | None
     conda: str = field(default="/opt/conda", compare=False)
     environments: tuple[str, ...] = field(default=(), compare=False)
+    provides: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     origin: Path = field(default=(), compare=False)
     declared: Path = field(default=(), compare=False)
 

@@ -48,6 +48,10 @@ def _no_checks(_deployment: Deployment, _options: Options, _report: Report) -> N
     return None
 
 
+def _obeys_nothing_else(_path: str, _data: bytes) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One platform.
@@ -62,6 +66,8 @@ class Target:
         needs: what the deployment needs, options → what it needs here (a fallback for image mounts replaces
             the feature ``image-mount`` by one of this target's own).
         check: conflicts between options, and what this platform cannot express (LC601-LC603).
+        obeys: a file in the target's folder that we did not write, by path and bytes → why the platform would
+            obey it all the same, or None (``verify`` reports it: what such a file says is not proven).
         own_home: the platform brings the user's own home and user id along.
         limits_home: the platform can bound the size of a home.
     """
@@ -73,6 +79,7 @@ class Target:
     lift: Callable[[Mapping[str, bytes]], Lifted]
     needs: Callable[[Iterable[Need], Options], Iterable[Need]] = _same_needs
     check: Callable[[Deployment, Options, Report], None] = _no_checks
+    obeys: Callable[[str, bytes], str | None] = _obeys_nothing_else
     own_home: bool = False
     limits_home: bool = False
 

@@ -102,7 +102,7 @@ def test_a_good_folder_is_proven(lego: Call, folder: Path) -> None:
     """From the files alone, with the names of the targets that agree; the spec is not needed."""
     Path("d.yaml").unlink()
 
-    expected = "out/d: z2jh, apptainer express the same composition\n"
+    expected = "out/d: z2jh and apptainer express the same composition\n"
     assert (OK, expected, "") == lego("verify", "out/d")
     assert (OK, expected, "") == lego("verify", "out/d/")
 

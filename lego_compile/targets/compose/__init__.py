@@ -7,11 +7,17 @@ sessions as ``composition.json`` says. Compose never mounts a brick itself: it p
 from __future__ import annotations
 
 from lego_compile.targets import Target
-from lego_compile.targets.compose.check import check
+from lego_compile.targets.compose.check import check, obeys
 from lego_compile.targets.compose.emit import emit
 from lego_compile.targets.compose.lift import lift
 from lego_compile.targets.compose.lower import lower
 
 TARGET = Target(
-    name="compose", title="Docker Compose with DockerSpawner", lower=lower, emit=emit, lift=lift, check=check
+    name="compose",
+    title="Docker Compose with DockerSpawner",
+    lower=lower,
+    emit=emit,
+    lift=lift,
+    check=check,
+    obeys=obeys,
 )

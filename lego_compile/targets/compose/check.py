@@ -22,6 +22,7 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
     """Report options that contradict each other, and compositions that Docker cannot run (LC601-LC603)."""
     _check_tls(options["tls"], report)
     _check_authenticator(deployment, options["authenticator"], report)
+    _check_owner(deployment, report)
     for profile in deployment.profiles:
         _check_limits(profile, report)
         for data in profile.data:
@@ -33,6 +34,36 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
                     help="an absolute path of the machine (/data/era5) or nfs:SERVER:/EXPORT; "
                     "`source: {compose: …}` says another one for this target",
                 )
+
+
+def obeys(path: str, data: bytes) -> str | None:
+    """Why Compose reads a file beside ours (compose-spec/compose-go:cli/options.go, DefaultFileNames and .env)."""
+    if re.fullmatch(r"(docker-)?compose(\.override)?\.ya?ml", path):
+        return "Compose reads it together with compose.yaml, or in its place"
+    if path == ".env":
+        for line in data.decode("utf-8", "replace").splitlines():
+            name = line.strip().removeprefix("export ").partition("=")[0].strip()
+            if name.startswith(("COMPOSE_", "DOCKER_")):
+                return f"sets {name}, which changes what Compose reads or where it runs"
+    return None
+
+
+def _check_owner(deployment: Deployment, report: Report) -> None:
+    """A home is one volume for all profiles, and belongs to whoever the first image says (moby: populateVolumes)."""
+    first, *rest = deployment.profiles
+    for profile in rest:
+        if (profile.system.uid, profile.system.gid) != (first.system.uid, first.system.gid):
+            report.add(
+                "LC602",
+                f"sessions of {profile.slug!r} run as {profile.system.uid}:{profile.system.gid} and those of "
+                f"{first.slug!r} as {first.system.uid}:{first.system.gid}, and they share the user's home",
+                profile.system.origin,
+                related=(
+                    Label(first.system.origin, "the other system image"),
+                    Label(profile.system.declared, "described here", key=True),
+                ),
+                help="use system images with one uid and gid in all profiles of this centre",
+            )
 
 
 def _check_tls(tls: Mapping[str, Any], report: Report) -> None:

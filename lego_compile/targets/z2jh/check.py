@@ -94,6 +94,15 @@ def _check_options(options: Mapping[str, Any], report: Report) -> None:
             related=(Label((*_HERE, "mounts"), "the driver is chosen here"),),
             help="put the credentials of all registries into one Secret",
         )
+    session = options["session"]
+    if options["placeholders"] and not session["reserve_cpu"] and not session["reserve_memory"]:
+        report.add(
+            "LC601",
+            "placeholders hold the room that a session reserves, and sessions reserve nothing",
+            (*_HERE, "placeholders"),
+            key=True,
+            help="say what a session reserves: `session: {reserve_cpu: 0.5, reserve_memory: 2G}`",
+        )
     if options["cull"]["max_age"] and not options["cull"]["timeout"]:
         report.add(
             "LC601",

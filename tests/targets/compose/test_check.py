@@ -140,12 +140,12 @@ def judged(engine: str, subpath: bool) -> list[str]:
         ("28.5.2", ["LC503"], ["LC503"]),
         ("29.0.0", ["LC501"], ["LC501"]),
         ("29.1.3", ["LC501"], ["LC501"]),
-        ("29.1.4", [], ["LC503"]),
-        ("29.7", [], ["LC503"]),
+        ("29.1.4", ["LC503"], ["LC503"]),
+        ("29.7", ["LC503"], ["LC503"]),
     ],
 )
 def test_versions_of_the_engine(engine: str, plain: list[str], subpath: list[str]) -> None:
-    """Image mounts are experimental in 28, broken from 29.0.0 to 29.1.3, and sound since; subpaths have a condition."""
+    """Image mounts are experimental in 28, broken from 29.0.0 to 29.1.3, and since then depend on the image store."""
     assert (plain, subpath) == (judged(engine, subpath=False), judged(engine, subpath=True))
 
 
