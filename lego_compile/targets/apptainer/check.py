@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.check import inside
 from lego_compile.ir.features import Need
-from lego_compile.ir.model import Composition, DataMount, Deployment
+from lego_compile.ir.model import Composition, DataMount, Deployment, SystemImage
 from lego_compile.targets import Options
 
 HERE: Path = ("center", "targets", "apptainer")
 MANY_BRICKS = 30  # about 27 ms and one squashfuse process each
 OURS = ("/run/lego", "/usr/local/etc/ipython")
 """Where lego-launch mounts the session's own files."""
+
+FOR_HUB = ("batchspawner", "jupyterhub")
+"""What a system image needs for sessions that a hub starts by Slurm (jupyterhub/batchspawner:README.md)."""
 
 _SOURCE = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _LOOPBACK = re.compile(r"https?://(localhost|127\.[0-9.]+|0\.0\.0\.0)([:/]|$)")
@@ -38,15 +41,19 @@ def needs(asked: Iterable[Need], options: Options) -> Iterator[Need]:
 
 
 def check(deployment: Deployment, options: Options, report: Report) -> None:
-    """Report options that contradict the spec or surprise, and what cannot be expressed (LC601-LC603)."""
+    """Report options that contradict the spec or surprise, and what cannot be expressed (LC408, LC601-LC603)."""
     _check_slurm(deployment, options, report)
     for index, bind in enumerate(options["site_binds"]):
         _check_bind(bind, (*HERE, "site_binds", index), deployment, report)
     seen: set[str] = set()
+    told: set[Path] = set()
     for profile in deployment.profiles:
         _check_profile(profile, report)
         if options["slurm"] is not None:
             _check_cores(profile, report)
+            if profile.system.origin not in told:  # profiles may share the entry
+                told.add(profile.system.origin)
+                _check_system(profile.system, report)
         for data in profile.data:
             if data.name not in seen:
                 seen.add(data.name)
@@ -107,6 +114,17 @@ def _check_cores(profile: Composition, report: Report) -> None:
     if cpu is not None and cpu % 1000:
         words = f"Slurm allots whole cores: profile {profile.slug!r} gets {-(-cpu // 1000)} instead of {cpu / 1000}"
         report.add("LC603", words, (*profile.origin, "resources", "cpu"))
+
+
+def _check_system(system: SystemImage, report: Report) -> None:
+    """A job reports to the hub by batchspawner's own program, and serves by JupyterHub's, both in the image."""
+    have = {name for name, _version in system.provides}
+    for package in FOR_HUB:
+        if have and package not in have:
+            words = f"system image {str(system.declared[-1])!r} does not say that it provides {package!r}"
+            report.add("LC408", f"{words}, which sessions on Slurm need", system.origin,
+                       related=(Label((*system.declared, "provides"), "what it provides", key=True),),
+                       help=f"use a system image with {package}, or add its version to `provides`")  # fmt: skip
 
 
 def _check_data(data: DataMount, report: Report) -> None:

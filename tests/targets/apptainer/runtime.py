@@ -2,7 +2,8 @@
 
 ``pull`` takes images from a folder (a file per digest, instead of a registry), ``sif list`` answers as the real one
 does, and ``exec`` runs the command in the environment that the real one would make. Instead of mounting, it makes
-the mounted directories, so the tests use prefixes below their own folder.
+the mounted directories, so the tests use prefixes below their own folder. Programs of the system image are in a
+folder ``image``.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def execute(words):
                 open(mount["dst"] + "/conda-meta/history", "w").close()
             elif os.path.isdir(mount["src"]):
                 os.makedirs(mount["dst"], exist_ok=True)
-    inside = {{"PATH": "/usr/bin:/bin"}}
+    inside = {{"PATH": HERE + "/image:/usr/bin:/bin"}}
     for name, value in os.environ.items():
         if name.startswith("APPTAINERENV_"):
             inside[name[len("APPTAINERENV_"):]] = value
@@ -86,6 +87,7 @@ class Runtime:
     Attributes:
         here: the folder; what the tests mount lies below it.
         program: the executable.
+        modules: what the system image's ``python3`` imports, besides the standard library.
     """
 
     def __init__(self, here: Path) -> None:
@@ -95,6 +97,17 @@ class Runtime:
         self.program.write_text(_PROGRAM.format(python=sys.executable, here=str(here)))
         self.program.chmod(0o755)
         (here / "registry").mkdir()
+        self.modules = here / "image" / "modules"
+        self.modules.mkdir(parents=True)
+        (self.modules / "nb_conda_kernels.py").touch()
+        self.install("python3", f'PYTHONPATH="{self.modules}" exec "{sys.executable}" "$@"')
+        self.install("jupyter-lab", 'echo "lab $*"')
+
+    def install(self, name: str, script: str) -> None:
+        """Put a program into the system image."""
+        path = self.here / "image" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
 
     def publish(self, digest: str, content: str = "image 4") -> None:
         """Put an image into the registry; the second word is the number of its file system in a SIF."""

@@ -116,6 +116,48 @@ def test_variables_that_do_not_arrive_are_refused() -> None:
     assert [("LC602", ("environment", "PREPEND_PATH"))] == found(deployment, options())
 
 
+def with_system(*provides: str) -> Deployment:
+    """The example in whole cores, with a system image that the catalog says to provide something."""
+    system = replace(
+        example().profiles[0].system,
+        provides=tuple((name, "1.0") for name in provides),
+        origin=("center", "system"),
+        declared=("catalog", "systems", "lab"),
+    )
+    return replace(
+        whole_cores(), profiles=tuple(replace(each, system=system) for each in whole_cores().profiles)
+    )
+
+
+@pytest.mark.parametrize(
+    ("provides", "missing"),
+    [
+        (("jupyterlab",), ["batchspawner", "jupyterhub"]),
+        (("jupyterhub", "jupyterlab"), ["batchspawner"]),
+        (("batchspawner",), ["jupyterhub"]),
+        (("batchspawner", "jupyterhub"), []),
+        ((), []),
+    ],
+)
+def test_a_job_needs_batchspawner_in_the_image(provides: tuple[str, ...], missing: list[str]) -> None:
+    """A session on Slurm reports with batchspawner's program and serves with JupyterHub's, once for all profiles."""
+    report = Report()
+    TARGET.check(projected(with_system(*provides)), options(slurm=slurm()), report)
+    assert [("LC408", ("center", "system"))] * len(missing) == [(each.code, each.primary) for each in report]
+    for package, each in zip(missing, report, strict=True):
+        assert f"system image 'lab' does not say that it provides {package!r}" in each.message
+        assert [(("catalog", "systems", "lab", "provides"), True)] == [
+            (label.where, label.key) for label in each.related
+        ]
+        assert each.help is not None
+        assert package in each.help
+
+
+def test_without_slurm_the_image_needs_no_hub() -> None:
+    """JupyterLab is enough where users run the launcher."""
+    assert [] == found(with_system("jupyterlab"), options())
+
+
 # --- the capability table -----------------------------------------------------------------------------------
 
 
@@ -128,9 +170,13 @@ def test_every_feature_has_rows() -> None:
     assert all(row.source for each in rows.values() for row in each)
 
 
-def test_a_current_apptainer_does_everything() -> None:
-    """With Slurm and a recent Apptainer nothing is missing."""
-    assert {} == judged(everything(), {"apptainer": "1.4.5"})
+GROUPS = {"groups": "LC504"}
+"""What the table says of the example whatever the versions: groups end where a terminal begins."""
+
+
+def test_a_current_apptainer_does_everything_but_keep_groups() -> None:
+    """With Slurm and a recent Apptainer, only the launcher in a terminal goes past the groups of a profile."""
+    assert GROUPS == judged(everything(), {"apptainer": "1.4.5"})
 
 
 @pytest.mark.parametrize(
@@ -143,19 +189,19 @@ def test_a_current_apptainer_does_everything() -> None:
 )
 def test_an_old_apptainer_lacks_what_the_table_says(version: str, expected: dict[str, str]) -> None:
     """Image binds that make their own mount points came with 1.1.3, and patience with FUSE with 1.1.6."""
-    assert expected == judged(options(slurm=slurm()), {"apptainer": version})
+    assert {**GROUPS, **expected} == judged(options(slurm=slurm()), {"apptainer": version})
 
 
 def test_credentials_in_a_file_need_a_newer_runtime() -> None:
     """``--authfile`` came with Apptainer 1.4."""
-    assert {"authfile": "LC501"} == judged(everything(), {"apptainer": "1.3.6"})
+    assert {**GROUPS, "authfile": "LC501"} == judged(everything(), {"apptainer": "1.3.6"})
 
 
 def test_singularity_mounts_bricks_when_it_is_set_user_id_only() -> None:
     """SingularityCE mounts images through loop devices: an error until the centre says that it is installed so."""
     chosen = options(runtime="singularity", slurm=slurm())
-    assert {"image-mount": "LC501"} == judged(chosen, {"singularity": "4.5.1"})
-    assert {"image-mount": "LC503"} == judged(chosen, {"singularity": "4.5.1"}, ("setuid",))
+    assert {**GROUPS, "image-mount": "LC501"} == judged(chosen, {"singularity": "4.5.1"})
+    assert {**GROUPS, "image-mount": "LC503"} == judged(chosen, {"singularity": "4.5.1"}, ("setuid",))
 
 
 def test_the_version_must_be_of_the_runtime() -> None:

@@ -86,7 +86,8 @@ def test_every_choice_is_the_composition(ready: Installed) -> None:
     """For every profile and all ticked bricks, the command line has its mounts, variables and command, and no more."""
     for profile in ready.deployment.profiles:
         for ticked in choices(profile):
-            done = ready.run("lego-launch", "-c", profile.slug, "-b", ",".join(ticked), "--dry-run")
+            words = ["-c", profile.slug, "-b", ",".join(ticked), "--dry-run"]
+            done = ready.run("lego-launch", *words, JUPYTERHUB_SERVICE_URL="http://0.0.0.0:8888/user/ada/")
             assert 0 == done.returncode, done.stderr
             session = parsed(done.stdout)
             bricks = sorted(
@@ -131,6 +132,16 @@ def test_every_choice_is_the_composition(ready: Installed) -> None:
             assert [HOME, *(data.path for data in profile.data)] == session.guarded[1]
             gpu = ["--nv"] if profile.limits.gpus else []
             assert ["--cleanenv", "--no-eval", f"--pwd {HOME}", *gpu] == session.flags
+
+
+def test_without_a_hub_it_is_jupyterlab(ready: Installed) -> None:
+    """The single-user server ends where no hub started it: JupyterLab takes its flags, so bricks are kernels."""
+    flags = list(ready.deployment.profiles[0].command[1:])
+    assert any("kernel_spec_manager_class" in flag for flag in flags)
+    done = ready.run("lego-launch")
+    assert (0, " ".join(["lab", *flags]) + "\n") == (done.returncode, done.stdout)
+    assert ["jupyter-lab", *flags] == parsed(ready.run("lego-launch", "--dry-run").stdout).command
+    assert ["true"] == parsed(ready.run("lego-launch", "--dry-run", "--", "true").stdout).command
 
 
 def test_our_variables_are_few(ready: Installed) -> None:
@@ -233,6 +244,21 @@ def test_the_session_has_a_private_directory_on_the_node(ready: Installed) -> No
     assert str(slurm) == str(Path(ready.runtime.session()[0]).parent)
 
 
+def test_the_session_has_the_umask_of_the_caller(ready: Installed) -> None:
+    """Files in shared data are as readable as the user wants; the session's own directory is private anyway."""
+    for umask in (0o000, 0o027):
+        done = subprocess.run(
+            ready.command("lego-launch", "--", "sh", "-c", "umask"),
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)},
+            stdout=subprocess.PIPE,
+            text=True,
+            umask=umask,
+            check=False,
+        )
+        assert umask == int(done.stdout.split()[0], 8)
+        assert 0o700 == ready.runtime.session()[1]
+
+
 @pytest.mark.parametrize(
     ("command", "status"), [(["sh", "-c", "exit 7"], 7), (["true"], 0), (["no-such-thing"], 127)]
 )
@@ -296,6 +322,42 @@ def test_a_runtime_that_is_not_there_is_named(installed: Installed) -> None:
     installed.run("lego-materialize", "--no-try")
     installed.runtime.program.unlink()
     assert f"{installed.runtime.program} is not there; does it need `module load`?" in failure(installed)
+
+
+def test_a_closed_store_is_not_an_empty_one(installed: Installed) -> None:
+    """Who may not enter the store reads that, and is not sent to pull images that are there."""
+    installed.run("lego-materialize", "--no-try")
+    installed.store.chmod(0o000)
+    try:
+        done = subprocess.run(
+            [*powerless(), *installed.command("lego-launch", "--", "true")],
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": str(installed.runtime.here)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        installed.store.chmod(0o755)
+    assert 78 == done.returncode
+    assert f"PermissionError: [Errno 13] Permission denied: '{installed.store}/resolved.json'" in done.stderr
+    (installed.store / "resolved.json").unlink()
+    (installed.store / "resolved.json").symlink_to("resolved.json")
+    assert "Too many levels of symbolic links" in failure(installed)
+
+
+def test_an_image_that_cannot_be_looked_at_is_not_missing(installed: Installed) -> None:
+    """Only a file that is not there is told to be pulled."""
+    installed.run("lego-materialize", "--no-try")
+    path = Path(stored(installed, installed.deployment.profiles[0].system.image.digest))
+    path.unlink()
+    assert f"{path} is missing: run lego-materialize" in failure(installed)
+    path.symlink_to(path.name)
+    assert "Too many levels of symbolic links" in failure(installed)
+
+
+def powerless() -> list[str]:
+    """Words before a command that take root's power over files away."""
+    return ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.getuid() == 0 else []
 
 
 def failure(center: Installed) -> str:

@@ -164,6 +164,79 @@ def test_verify_finds_what_changed(installed: Installed) -> None:
     assert [str(path)] == [line.split()[1] for line in bad.stdout.splitlines() if line.startswith("CORRUPT")]
 
 
+def test_a_closed_umask_makes_an_open_store(installed: Installed) -> None:
+    """Whatever the administrator's umask, every user can enter the store and read what is in it, and change none."""
+    store = installed.store / "deeper" / "store"
+    path = installed.root / "composition.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "store": str(store)}))
+    done = subprocess.run(
+        installed.command("lego-materialize", "--no-try"),
+        env={"PATH": "/usr/bin:/bin"},
+        stderr=subprocess.PIPE,
+        text=True,
+        umask=0o077,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    assert "closed to other users" not in done.stderr
+    assert {0o755} == {each.stat().st_mode & 0o777 for each in (installed.store, store.parent, store)}
+    modes = {each.name: each.stat().st_mode & 0o777 for each in store.iterdir()}
+    assert (0o644, 0o644) == (modes.pop("resolved.json"), modes.pop(".lock"))
+    assert {0o444} == set(modes.values())
+
+
+def test_a_store_that_was_closed_stays_closed(installed: Installed) -> None:
+    """A site may keep others out on purpose, so the administrator is told and decides."""
+    installed.store.mkdir()
+    installed.store.chmod(0o750)
+    done = installed.run("lego-materialize", "--no-try")
+    assert (0, 0o750) == (done.returncode, installed.store.stat().st_mode & 0o777)
+    assert f"warning: {installed.store} is closed to other users; `chmod o+rx` opens it" in done.stderr
+
+
+def test_the_try_looks_for_the_kernel_manager(installed: Installed) -> None:
+    """Without its module bricks are no kernels: named per profile, and no refusal, since commands run all the same."""
+    words = [
+        "profile ocean: starts",
+        "python3 of registry.example.org/lego/lab",
+        "cannot import nb_conda_kernels",
+    ]
+    fine = installed.run("lego-materialize")
+    assert (0, False) == (fine.returncode, "warning" in fine.stderr)
+    (installed.runtime.modules / "nb_conda_kernels.py").unlink()
+    done = installed.run("lego-materialize")
+    assert 0 == done.returncode
+    assert [] == [each for each in words if each not in done.stderr]
+    assert 3 == done.stderr.count("lego-materialize: warning: ")
+
+
+def test_the_try_does_not_read_the_home(installed: Installed) -> None:
+    """A module of that name beside the user's own files proves nothing of the image."""
+    (installed.runtime.modules / "nb_conda_kernels.py").rename(installed.runtime.here / "nb_conda_kernels.py")
+    command = installed.command("lego-materialize")
+    done = subprocess.run(
+        command,
+        cwd=installed.runtime.here,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "cannot import nb_conda_kernels" in done.stderr
+
+
+def test_a_command_without_a_kernel_manager_is_tried(installed: Installed) -> None:
+    """Where a profile names none, that it starts is all there is to see."""
+    path = installed.root / "composition.json"
+    tree = json.loads(path.read_text())
+    for profile in tree["profiles"]:
+        profile["command"] = ["jupyterhub-singleuser"]
+    path.write_text(json.dumps(tree))
+    (installed.runtime.modules / "nb_conda_kernels.py").unlink()
+    done = installed.run("lego-materialize")
+    assert (0, 3, False) == (done.returncode, done.stderr.count(": starts"), "warning" in done.stderr)
+
+
 def test_a_profile_that_does_not_start_fails_the_run(installed: Installed) -> None:
     """The last step looks from inside: where the site forbids binds, the administrator hears it first."""
     installed.runtime.publish("sha256:" + "c" * 64, "forbidden 4")

@@ -120,6 +120,9 @@ DAMAGES = {
     "writable bricks": _weaker("bin/lego-launch", b'inside + ["ro"]', b"inside"),
     "lost home": _weaker("bin/lego-launch", b'"--pwd", home]', b'"--pwd", home, "--no-home"]'),
     "unchecked options": _weaker("jupyterhub/jupyterhub_config.py", b"**_variables", b"**variables"),
+    "any attribute of the spawner": _weaker(
+        "jupyterhub/jupyterhub_config.py", b"(REPORT, PortHandler),", b""
+    ),
     "databases on the network": _weaker("jupyter/ipython_config.json", b"/run/lego", b"/home"),
     "a foreign file": {**GOLDEN, "bin/lego-launch.orig": b""},
     "no launcher": {path: data for path, data in GOLDEN.items() if path != "bin/lego-launch"},

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import batchspawner
+from jupyterhub import apihandlers
 from tornado import web
 from traitlets import Unicode
 
@@ -123,6 +124,7 @@ class LegoSlurmSpawner(batchspawner.SlurmSpawner):
 
 
 # --get-user-env, in batchspawner's own script, does not run on Slurm 25.05 or later (jupyterhub/batchspawner#319).
+# The log is made private by itself: a umask would reach the session, and its files in shared data with it.
 BATCH_SCRIPT = """\
 #!/bin/bash
 #SBATCH --job-name=jupyter-{{profile}}
@@ -142,11 +144,46 @@ BATCH_SCRIPT = """\
 {% endif %}{% if options %}#SBATCH {{options}}
 {% endif %}
 set -euo pipefail
-umask 077
+[ ! -f /dev/stdout ] || chmod go= /dev/stdout
 unset XDG_RUNTIME_DIR LD_PRELOAD
 {{prologue}}
 exec {{launcher}} -c {{profile}} {% if bricks %}-b {{bricks}} {% endif %}-- {{cmd}}
 """
+
+
+# --- the job reports back -----------------------------------------------------------------------------------
+
+
+class PortHandler(apihandlers.APIHandler):
+    """Takes the port on which a session listens.
+
+    batchspawner's own handler sets any attribute of the spawner (jupyterhub/batchspawner:batchspawner/api.py@v1.3.0),
+    and every session has a token for it: with `exec_prefix`, a user would run commands on the hub.
+    """
+
+    @web.authenticated
+    def post(self) -> None:
+        """Answer 201, or 400 for anything but ``{"port": 40000}``, or 403 for a token of no session."""
+        token = self.get_auth_token()
+        spawners = getattr(self.current_user, "spawners", {}).values()  # a service has none
+        spawner = next((each for each in spawners if token and each.api_token == token), None)
+        if spawner is None:
+            raise refusal(403, "this is not the token of a session")
+        body = self.get_json_body()
+        port = body.get("port") if isinstance(body, dict) and len(body) == 1 else None
+        if type(port) is not int or not 1024 <= port <= 65535:
+            raise refusal(400, "a session says its port from 1024 to 65535, and nothing else")
+        spawner.port = port
+        self.set_status(201)
+        self.finish({"message": "The port is known"})
+
+
+REPORT = "/api/batchspawner"
+apihandlers.default_handlers[:] = [
+    *(each for each in apihandlers.default_handlers
+      if each[0] != REPORT and not each[1].__module__.startswith("batchspawner")),
+    (REPORT, PortHandler),
+]  # fmt: skip
 
 
 # --- the spawn page -----------------------------------------------------------------------------------------
