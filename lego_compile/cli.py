@@ -7,6 +7,7 @@ Exit codes: 0 ok; 1 findings, or stale outputs; 2 wrong usage, or an input or ou
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import os
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 OK, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 FORMATS = ("full", "concise", "json", "github", "sarif", "junit")
 _MACHINE = ("json", "sarif", "junit")
+_WITH_VALUE = ("--out", "--target", "--jobs", "--output-format", "--color")
 COMMANDS = ("compile", "verify", "explain", "schema")
 
 _EPILOG = """\
@@ -40,8 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     # Documents and artifacts are trees without cycles: looking for cycles costs a tenth of a compile.
     gc.set_threshold(200_000, 50, 50)
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    command = words.pop(0) if words and words[0] in COMMANDS else "compile"
+    for name in ("stdout", "stderr"):  # closed by the caller, as with `>&-`
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it lives as long as the process
+    command, words = _command(list(sys.argv[1:] if arguments is None else arguments))
     try:
         code = _run(command, words)
         sys.stdout.flush()
@@ -51,9 +55,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return USAGE
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            return _bug(error)
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left cannot be printed either
+        print(f"lego-compile: cannot print: {(error.strerror or '').lower()}", file=sys.stderr)
+        return USAGE
     except Exception as error:  # noqa: BLE001 - mistakes of users are findings: whatever else comes is our bug
         return _bug(error)
     return code
+
+
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    """The command, and the words without it: the first word that is neither an option nor an option's value."""
+    for index, word in enumerate(words):
+        if word.startswith("-") or (index and words[index - 1] in _WITH_VALUE):
+            continue
+        return (word, words[:index] + words[index + 1 :]) if word in COMMANDS else ("compile", words)
+    return "compile", words
 
 
 def _run(command: str, words: list[str]) -> int:

@@ -45,28 +45,49 @@ def compile_specs(chosen: argparse.Namespace) -> int:
     findings += _collisions(outcomes)
     failed = [each for each in outcomes if each.failed]
     ready = [each for each in outcomes if not each.failed and each.spec not in _colliding(outcomes)]
+    if chosen.target:
+        ready = [each for each in ready if _has_target(each, chosen.target)]
+        if not ready and not failed:
+            print(f"lego-compile: no centre here has the target {chosen.target[0]!r}", file=sys.stderr)
+            return USAGE
     counts = {"written": 0, "removed": 0, "current": 0}
     unusable = any(each.unreadable for each in failed)
     for outcome in ready:
         found, stop = _settle(outcome, chosen, counts)
         findings += found
         unusable = unusable or stop
-    if findings:
-        from lego_compile.diagnostic.view import order
-
-        findings = order(findings)
+    findings = _judged(findings, strict=chosen.strict)
     print_findings(findings, chosen)
     say(_summary(outcomes, findings, counts, chosen), chosen)
     if unusable:
         return USAGE
-    bad = any(each.severity == "error" or chosen.strict for each in findings)
-    return FINDINGS if bad else OK
+    return FINDINGS if any(each.severity == "error" for each in findings) else OK
+
+
+def _judged(findings: list[Finding], *, strict: bool) -> list[Finding]:
+    """Findings in order; with ``strict`` every one is an error, in all formats."""
+    if not findings:
+        return findings
+    from dataclasses import replace
+
+    from lego_compile.diagnostic.view import order
+
+    return [replace(each, severity="error") if strict else each for each in order(findings)]
+
+
+def _has_target(outcome: Outcome, targets: Sequence[str]) -> bool:
+    return any(path.startswith(f"{target}/") for path in outcome.files for target in targets)
 
 
 def _specs(names: Sequence[str]) -> list[str]:
     """The specs among the arguments, each once: a shell's ``centers/*.yaml`` names the locks beside them too."""
-    normal = list(dict.fromkeys(os.path.normpath(name) for name in names))
-    return [name for name in normal if not name.endswith((".lock.yaml", ".lock.yml"))] or normal
+    from lego_compile.spec.load import shortest
+
+    once: dict[str, str] = {}
+    for name in map(shortest, names):
+        once.setdefault(os.path.realpath(name), name)
+    specs = [name for name in once.values() if not name.endswith((".lock.yaml", ".lock.yml"))]
+    return specs or [*once.values()]
 
 
 def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outcome]:
@@ -117,20 +138,22 @@ def _settle(
     outcome: Outcome, chosen: argparse.Namespace, counts: dict[str, int]
 ) -> tuple[list[Finding], bool]:
     """Write one centre, or compare it with the disk; the findings, and whether the folder cannot be used."""
-    from lego_compile.emit.tree import OutputError, plan, write
+    from lego_compile.emit.tree import DAMAGED, MANIFEST, OutputError, is_damaged, plan, write
 
     root = os.path.join(chosen.out, outcome.center)
     only = tuple(f"{name}/" for name in chosen.target) if chosen.target else None
     try:
         if chosen.check:
             changes = plan(root, outcome.files, only)
+            if is_damaged(root):
+                return [_plain("LC806", f"{MANIFEST!r} {DAMAGED}", os.path.join(root, MANIFEST))], False
             return [
-                _finding(root, change, outcome.spec) for change in changes if change.state != "same"
+                _finding(root, each, outcome.spec, chosen) for each in changes if each.state != "same"
             ], False
         changes = write(root, outcome.files, only)
     except OutputError as error:
         code = "LC806" if error.in_the_way else "LC805"
-        return [_plain(code, error.reason, error.path)], True
+        return [_plain(code, str(error), error.path)], True
     _count(changes, root, counts, chosen)
     return [
         _plain("LC804", f"{change.path!r} is left over and was edited by hand, so it was not removed",
@@ -213,11 +236,10 @@ def _collisions(outcomes: Sequence[Outcome]) -> list[Finding]:
     return found
 
 
-def _finding(root: str, change: Change, spec: str) -> Finding:
+def _finding(root: str, change: Change, spec: str, chosen: argparse.Namespace) -> Finding:
     code, words = _STATES[change.state]
-    help_ = (
-        "move it away" if change.state == "foreign" else f"run `lego-compile {spec}` and commit the result"
-    )
+    command = f"lego-compile {spec}" if chosen.out == "out" else f"lego-compile --out {chosen.out} {spec}"
+    help_ = "move it away" if change.state == "foreign" else f"run `{command}` and commit the result"
     return _plain(code, f"{change.path!r} {words}", os.path.join(root, change.path), help_=help_)
 
 
@@ -239,27 +261,35 @@ def verify_folders(chosen: argparse.Namespace) -> int:
         unusable = unusable or not targets
         if targets and not found:
             say(f"{root}: {_agreement(targets)}", chosen)
-    if findings:
-        from lego_compile.diagnostic.view import order
-
-        findings = order(findings)
+    findings = _judged(findings, strict=chosen.strict)
     print_findings(findings, chosen)
     if unusable:
         return USAGE
-    return FINDINGS if any(each.severity == "error" or chosen.strict for each in findings) else OK
+    return FINDINGS if any(each.severity == "error" for each in findings) else OK
 
 
 def _verify(root: str) -> tuple[list[Finding], tuple[str, ...]]:
     """The findings about one folder, and its targets; no targets when it cannot be judged at all."""
     from lego_compile.diagnostic.model import Report
     from lego_compile.diagnostic.view import view
-    from lego_compile.emit.tree import MANIFEST, OutputError, edited, foreign, permissions, read
+    from lego_compile.emit.tree import (
+        DAMAGED,
+        MANIFEST,
+        OutputError,
+        edited,
+        foreign,
+        is_damaged,
+        permissions,
+        read,
+    )
     from lego_compile.verify import COMPOSITION, verify_folder
 
     if not os.path.isfile(os.path.join(root, MANIFEST)):
         missing = f"has no {MANIFEST}, so lego-compile did not write it"
         words = missing if os.path.isdir(root) else "is no folder"
         return [_plain("LC703", f"{root!r} {words}", root, help_="name a folder such as out/grenoble")], ()
+    if is_damaged(root):
+        return [_plain("LC705", f"{MANIFEST!r} {DAMAGED}", os.path.join(root, MANIFEST))], ()
     try:
         files, changed, others, modes = read(root), edited(root), foreign(root), permissions(root)
     except OutputError as error:
@@ -308,21 +338,28 @@ def write_schemas(chosen: argparse.Namespace) -> int:
     """``lego-compile schema``: write the JSON Schemas, or say which are not current."""
     from lego_compile.schema import schemas
 
-    stale = []
+    stale = {}
     for name, text in schemas().items():
         path = os.path.join(chosen.out, name)
         try:
-            with open(path, encoding="utf-8") as file:
-                current = file.read() == text
-        except FileNotFoundError:
+            with open(path, "rb") as file:
+                current = file.read() == text.encode()
+        except OSError:
             current = False
-        if current:
+        if not current:
+            stale[path] = text
+    for path, text in stale.items():
+        if chosen.check:
+            print(f"not current: {path}")
             continue
-        stale.append(path)
-        if not chosen.check:
+        try:
             os.makedirs(chosen.out, exist_ok=True)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
-    for path in stale:
-        print(f"{'not current: ' if chosen.check else 'wrote '}{path}")
+            with open(path, "wb") as file:
+                file.write(text.encode())
+        except OSError as error:
+            print(
+                f"lego-compile: {path!r} cannot be written: {(error.strerror or '').lower()}", file=sys.stderr
+            )
+            return USAGE
+        print(f"wrote {path}")
     return FINDINGS if stale and chosen.check else OK

@@ -107,22 +107,57 @@ def find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Pin, str
     return entry, pin, name
 
 
+def check_lock(lock: LockSpec, report: Report) -> None:
+    """No digest stands for two repositories: bytes that are an ocean brick are no system image (LC304)."""
+    first: dict[str, tuple[str, Path]] = {}
+    for kind, pins in (("systems", lock.systems), ("bricks", lock.bricks)):
+        for use, pin in pins.items():
+            here: Path = ("lock", kind, use, "digest")
+            repository, at = first.setdefault(pin.digest, (pin.repository, here))
+            if repository != pin.repository:
+                report.add(
+                    "LC304",
+                    f"the lock has one digest for {repository!r} and {pin.repository!r}",
+                    here,
+                    related=(Label(at, "the same digest"),),
+                    help=_RELOCK,
+                )
+
+
 def check_facts(kind: str, name: str, entry: Any, pin: Pin, origin: Path, report: Report) -> None:
-    """What the image says of itself, where it says something, is what the catalog says of it."""
+    """What the image says of itself, where it says something, is what the catalog says of it (LC304)."""
     label = "brick" if kind == "bricks" else "system"
-    for key in ("prefix", "subpath") if kind == "bricks" else ("home", "conda"):
-        stated, declared = pin.facts.get(f"{label}.{key}"), getattr(entry, key)
-        if stated is not None and stated != declared:
+    declared: dict[str, object] = {"name": name}
+    if kind == "bricks":
+        kernels = ", ".join(sorted(kernel.directory for kernel in entry.kernels))
+        declared |= {"prefix": entry.prefix, "subpath": entry.subpath, "kernels": kernels}
+    else:
+        declared |= {"home": entry.home, "conda": entry.conda, "user": f"{entry.uid}:{entry.gid}"}
+    for key, expected in declared.items():
+        stated = pin.facts.get(f"{label}.{key}")
+        if stated is not None and key == "kernels":
+            stated = _directories(stated)
+        if stated is not None and stated != expected:
             report.add(
                 "LC304",
-                f"the image of {name!r} states {key} {stated!r}, and the catalog says {declared!r}",
+                f"the image of {name!r} states {key} {stated!r}, and the catalog says {expected!r}",
                 origin,
                 related=(
-                    Label(("catalog", kind, name, key), "declared here"),
+                    Label(("catalog", kind, name, "uid" if key == "user" else key), "declared here"),
                     Label(("lock", kind), "stated by the image", key=True),
                 ),
                 help="correct the catalog: the image is right about itself",
             )
+
+
+def _directories(stated: str) -> str:
+    """Directories of the kernelspecs that a label lists as JSON; the text itself when it is something else."""
+    import json
+
+    try:
+        return ", ".join(sorted(str(kernel["dir"]) for kernel in json.loads(stated)))
+    except (ValueError, TypeError, KeyError):
+        return stated
 
 
 def check_platforms(
@@ -191,4 +226,8 @@ def check_requirements(
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("-")[0]))
+    """Numeric parts without trailing zeros: 2.39.0 is 2.39."""
+    numbers = [int(part) for part in re.findall(r"\d+", version.split("-")[0])]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)

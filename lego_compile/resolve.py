@@ -18,7 +18,7 @@ from lego_compile.ir.model import (
     Limits,
     SystemImage,
 )
-from lego_compile.lookup import Names, check_facts, check_platforms, check_requirements, find
+from lego_compile.lookup import Names, check_facts, check_lock, check_platforms, check_requirements, find
 from lego_compile.mirrors import Mirrors
 from lego_compile.spec.conform import nearest
 
@@ -65,6 +65,7 @@ def resolve(
             key=True,
             help="a centre has at least one platform, and a block for it below `targets:`",
         )
+    check_lock(lock, report)
     _check_profiles(center, report)
     data = _data(center, enabled, report)
     profiles = [_profile(slug, profile, data, names) for slug, profile in center.profiles.items()]
@@ -135,6 +136,10 @@ def _check_profiles(center: CenterSpec, report: Report) -> None:
                 key=True,
                 help="make a profile the default that everybody may choose",
             )
+        cpu = profile.resources.cpu
+        if cpu and abs(cpu * 1000 - round(cpu * 1000)) > 1e-6:
+            words = f"{cpu} cores cannot be asked for: every platform counts in thousandths of a core"
+            report.add("LC204", words, (*here, "resources", "cpu"), help=f"write {round(cpu, 3):g}")
         for name in profile.environment:
             if _OURS.match(name):
                 report.add(

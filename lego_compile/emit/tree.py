@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 MANIFEST = "SHA256SUMS"
 TEMPORARY = ".lego-tmp-"
+DAMAGED = "is damaged, so nothing says which files are ours: restore it, or move the folder elsewhere"
 LARGEST = 1 << 20
 """Bytes that are read of a file of somebody else."""
 
+_CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( .*)?\n", re.MULTILINE)
 _ENTRY = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
 
 
@@ -85,24 +87,30 @@ class OutputError(Exception):
 def manifest(root: str) -> dict[str, str]:
     """Read which files of ours ``root`` holds: path → SHA-256 in hexadecimal.
 
-    Empty when there is no manifest, or when it is not exactly as ``write`` would make it: a path that leads
-    elsewhere must never be followed.
+    Empty when there is no manifest, or when it is not as ``write`` would make it: a path that leads elsewhere must
+    never be followed. A conflict that git left in it is read with both sides, since compiling again settles it.
 
     Raises:
         OutputError: the manifest is there and cannot be read.
     """
     _, data, _ = _look(os.path.join(root, MANIFEST))
     try:
-        text = (data or b"").decode()
+        text = (data or b"").decode().replace("\r\n", "\n")
     except UnicodeDecodeError:
         return {}
+    merged = _CONFLICT.search(text) is not None
     digests: dict[str, str] = {}
-    for line in text.split("\n")[:-1]:
+    for line in _CONFLICT.sub("", text).split("\n")[:-1]:
         entry = _ENTRY.fullmatch(line)
         if entry is None or _path_fault(entry[2]):
             return {}
         digests[entry[2]] = entry[1]
-    return digests if _manifest_text(digests) == text else {}
+    return digests if merged or _manifest_text(digests) == text else {}
+
+
+def is_damaged(root: str) -> bool:
+    """Whether there is a manifest that cannot be believed, so that nothing in the folder counts as ours."""
+    return os.path.lexists(os.path.join(root, MANIFEST)) and not manifest(root)
 
 
 def read(root: str) -> dict[str, bytes]:
@@ -193,6 +201,8 @@ def write(root: str, tree: FileTree, only: tuple[str, ...] | None = None) -> lis
     files = _with_manifest(chosen, kept)
     changes = _plan(root, files, kept)
     for change in changes:
+        if change.state == "foreign" and is_damaged(root):
+            raise OutputError(os.path.join(root, MANIFEST), DAMAGED, in_the_way=True)
         if change.state == "foreign":
             reason = f"is in the way: {MANIFEST} does not list it, so it is not ours; move it elsewhere"
             raise OutputError(os.path.join(root, change.path), reason, in_the_way=True)

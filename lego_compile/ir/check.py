@@ -19,6 +19,7 @@ SYSTEM_PATHS = (
 def check(deployment: Deployment, report: Report) -> None:
     """Report every composition of the deployment that no platform can honour (LC401-LC406)."""
     for profile in deployment.profiles:
+        _check_home(profile, report)
         mounts = (*profile.bricks, *profile.offers)
         _check_pairs(mounts, report)
         for mount in mounts:
@@ -30,6 +31,23 @@ def check(deployment: Deployment, report: Report) -> None:
 def inside(path: str, parent: str) -> bool:
     """Whether an absolute path is another one, or lies below it."""
     return path == parent or path.startswith(parent.rstrip("/") + "/")
+
+
+def _check_home(profile: Composition, report: Report) -> None:
+    """The home is mounted too, and must not hide what the system image is made of."""
+    system = profile.system
+    own = (system.conda, *system.environments, *SYSTEM_PATHS)
+    hidden = next((place for place in own if inside(place, system.home)), None)
+    if not hidden and inside(system.home, system.conda):
+        hidden = system.conda
+    if hidden:
+        report.add(
+            "LC403",
+            f"the home {system.home!r} of the system image hides {hidden!r}",
+            system.origin,
+            related=(Label((*system.declared, "home"), "declared here"),),
+            help="a home such as '/home/jovyan' hides nothing",
+        )
 
 
 def _check_pairs(mounts: tuple[BrickMount, ...], report: Report) -> None:

@@ -98,21 +98,12 @@ class _Walk:
         wanted = [each for each in schemas if each.get("type") != "null"]
         words = " or ".join(dict.fromkeys(_WORDS[each["type"]] for each in wanted))
         raw = self.tree.raw(path)
-        help_ = None
-        if raw is not None and raw and any(each["type"] == "string" for each in wanted):
-            help_ = f'write "{raw}", in quotes, for the text'
-        elif isinstance(value, str) and any(
-            each["type"] in ("integer", "number", "boolean") for each in wanted
-        ):
-            help_ = "write it without quotes" if self.tree.quoted(path) else None
-        elif any(each["type"] == "array" for each in wanted) and not isinstance(value, dict | list):
-            help_ = f"write [{raw}] for a list of one" if raw else "write [] for an empty list"
         says = next((each["$comment"] for each in wanted if "$comment" in each), None)
         self.add(
             "LC201",
             f"{_name(path)} is {_read(value, raw)}, where {words} is expected",
             path,
-            help_=help_ or (f"expected {says}" if says else None),
+            help_=_instead(value, raw, wanted) or (f"expected {says}" if says else None),
         )
 
     def mapping(self, value: dict[str, Any], schema: Schema, path: Path) -> None:
@@ -170,6 +161,24 @@ class _Walk:
         self, code: str, message: str, path: Path, *, key: bool = False, help_: str | None = None
     ) -> None:
         self.report.add(code, message, (self.root, *path), key=key, help=help_)
+
+
+def _instead(value: Any, raw: str | None, wanted: list[Schema]) -> str | None:
+    """What to type instead of a value of the wrong type; None unless it would be accepted."""
+    kinds = {each["type"]: each for each in wanted}
+    if "string" in kinds and raw and not isinstance(value, str):
+        fine = any(each["type"] == "string" and _complaint(raw, each) is None for each in wanted)
+        return f'write "{raw}", in quotes, for the text' if fine else None
+    if not isinstance(value, str):
+        return "write [] for an empty list" if "array" in kinds and value is None else None
+    if "boolean" in kinds and value.lower() in ("true", "yes", "on", "false", "no", "off"):
+        return f"write `{'true' if value.lower() in ('true', 'yes', 'on') else 'false'}`, without quotes"
+    if ("number" in kinds or "integer" in kinds) and re.fullmatch(r"[0-9]+(\.[0-9]+)?m?", value):
+        number = float(value.rstrip("m")) / (1000 if value.endswith("m") else 1)
+        return f"write {number:g}, without quotes" if "number" in kinds or number == int(number) else None
+    if "array" in kinds:
+        return f"write [{', '.join(part.strip() for part in value.split(',') if part.strip())}], a list"
+    return None
 
 
 def _complaint(value: Any, schema: Schema) -> str | None:

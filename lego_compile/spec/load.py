@@ -85,7 +85,7 @@ def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
     if center is None:
         raise CompileFailed
     sources.trees["center"] = center
-    _check(center, "center", report, whole=whole)
+    sound = _check(center, "center", report, whole=whole)
     if not whole:
         raise CompileFailed
     documents: dict[str, Tree] = {"center": center}
@@ -101,8 +101,8 @@ def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
         tree = _read_document(file, kind, where, read, sources, report)
         if tree is not None:
             documents[kind] = tree
-            _check(tree, kind, report)
-    if len(documents) < 3 or any(each.code not in _HARMLESS for each in report):
+            sound = _check(tree, kind, report) and sound
+    if len(documents) < 3 or not sound or any(each.code not in _HARMLESS for each in report):
         raise CompileFailed
     schema = schema_of("center")
     targets = schema["properties"]["targets"]["properties"]
@@ -140,7 +140,13 @@ def _lock_name(name: str) -> str:
 
 
 def _beside(file: str, name: str) -> str:
-    return os.path.normpath(os.path.join(os.path.dirname(file), name))
+    return shortest(os.path.join(os.path.dirname(file), name))
+
+
+def shortest(name: str) -> str:
+    """A file name without needless steps, as long as it is the same file: `..` may follow a link."""
+    short = os.path.normpath(name)
+    return short if _same_file(short, name) else name
 
 
 def _read_center(name: str, read: Read, sources: Sources, report: Report) -> tuple[Tree | None, bool]:
@@ -148,7 +154,11 @@ def _read_center(name: str, read: Read, sources: Sources, report: Report) -> tup
     chain: list[tuple[str, Tree]] = []
     file, asked, whole = name, None, False
     while True:
-        if any(_same_file(file, earlier) for earlier, _ in chain) or len(chain) >= _LARGEST_CHAIN:
+        if len(chain) >= _LARGEST_CHAIN:
+            words = f"`extends` leads through more than {_LARGEST_CHAIN} files"
+            report.add("LC112", words, asked or ("file", name), help="share with fewer files")
+            break
+        if any(_same_file(file, earlier) for earlier, _ in chain):
             circle = " → ".join([each for each, _ in chain] + [file])
             report.add(
                 "LC112",
@@ -269,7 +279,7 @@ def _is_document(tree: Tree, kind: str, root: str, report: Report) -> bool:
 
 def _kind_of(data: dict[str, Any]) -> str | None:
     """What a mapping is by the keys that only one kind of document has."""
-    if _has_pins(data):
+    if _has_pins(data) or ("lock" in data and "systems" in data):
         return "lock"
     if "systems" in data or "bricks" in data:
         return "catalog"
@@ -283,19 +293,26 @@ def _has_pins(data: dict[str, Any]) -> bool:
     )
 
 
-def _check(tree: Tree, kind: str, report: Report, *, whole: bool = True) -> None:
-    """Report what is wrong with the shape of a document; ``whole`` is false when what it extends was not read."""
+def _check(tree: Tree, kind: str, report: Report, *, whole: bool = True) -> bool:
+    """Report what is wrong with the shape of a document; ``whole`` is false when what it extends was not read.
+
+    Returns:
+        Whether every value has the type that later passes rely on, what is not reported again included.
+    """
     schema = schema_of(kind)
     if kind == "center":
         schema = {**schema, "required": [*schema["required"], *schema["else"]["required"]]}
     found = Report()
     conform(tree, schema, kind, found)
+    sound = True
     doubted = {each.primary[1:4] for each in report if each.code in ("LC105", "LC106", "LC109")}
     for each in found:
         span = tree.span(each.primary[1:], each.key)
         if each.code in ("LC201", "LC204") and (span.file, span.line, span.column) in doubted:
+            sound = False
             continue  # what a value is not that was misread is no second mistake
         if not whole and (each.code == "LC203" or tree.raw(each.primary[1:]) in _NULLS):
             continue  # what is needed, or removed by a null, may be in the part that was not read
         report.diagnostics.append(each)
     find_secrets(tree, kind, report)
+    return sound

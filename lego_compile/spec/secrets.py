@@ -15,8 +15,10 @@ _SHAPES = re.compile(
     r"|^xox[abprs]-[A-Za-z0-9-]{10,}|^eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|://[^/\s:@]+:[^/\s@]+@"
 )
 _NAMES = re.compile(
-    r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)(_|$)"
+    r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)$"
 )
+_HARMLESS = re.compile(r"[0-9]*|(https?://|[./~]).*")
+"""A number, an address or a path: what a variable such as MAX_TOKEN or SSL_PRIVATE_KEY may well hold."""
 
 
 def find_secrets(tree: Tree, root: str, report: Report) -> None:
@@ -35,7 +37,8 @@ def _walk(value: Any, path: Path, root: str, report: Report) -> None:
         for index, below in enumerate(value):
             _walk(below, (*path, index), root, report)
     elif isinstance(value, str):
-        named = len(path) > 1 and path[-2] == "environment" and _NAMES.search(str(path[-1]).upper())
+        is_variable = len(path) > 1 and path[-2] == "environment"
+        named = is_variable and _NAMES.search(str(path[-1]).upper()) and not _HARMLESS.fullmatch(value)
         if value and (named or (len(value) > 12 and _SHAPES.search(value))):
             what = f"variable `{path[-1]}`" if named else f"`{path[-1]}`"
             report.add(

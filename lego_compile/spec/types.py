@@ -31,6 +31,13 @@ def text(pattern: str, max_length: int, says: str, code: str = "LC204") -> Any:
     return Field(pattern=pattern, max_length=max_length, json_schema_extra=extra)
 
 
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+REGISTRY = rf"([a-z0-9-]+(\.[a-z0-9-]+)+(:{_PORT})?|localhost(:{_PORT})?|[a-z0-9-]+:{_PORT})"
+"""Host of a registry. Without a dot or a port every engine takes it for a path of Docker Hub
+(distribution/reference:normalize.go, splitDockerDomain)."""
+COMPONENT = r"(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)"
+"""One component of a repository's path (distribution/reference:regexp.go)."""
+
 Name = Annotated[
     str, text(r"^[a-z0-9]+(-[a-z0-9]+)*$", 40, "lower-case letters and digits, with single hyphens inside")
 ]
@@ -80,24 +87,26 @@ AbsolutePath = Annotated[
 Repository = Annotated[
     str,
     text(
-        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$",
+        rf"^{REGISTRY}{COMPONENT}+$",
         200,
-        "registry and path of an image without tag or digest, such as registry.example.org/lego/lab",
+        "registry (a host name, or a host with a port) and path of an image without tag or digest, such as "
+        "registry.example.org/lego/lab",
     ),
 ]
 RegistryPrefix = Annotated[
     str,
     text(
-        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$",
+        rf"^{REGISTRY}{COMPONENT}*$",
         200,
-        "a registry, or a registry and the beginning of a path, such as registry.example.org/lego",
+        "a registry (a host name, or a host with a port), alone or with the beginning of a path, such as "
+        "registry.example.org/lego",
     ),
 ]
 Tag = Annotated[str, text(r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", 128, "an image tag")]
 Digest = Annotated[str, text(r"^sha256:[0-9a-f]{64}$", 71, "sha256: and 64 hexadecimal digits")]
 Platform = Annotated[str, text(r"^linux/[a-z0-9]+(/v[0-9]+)?$", 40, "a platform such as linux/amd64")]
 Memory = Annotated[
-    str, text(r"^[1-9][0-9]*[KMGT]$", 20, "a whole number with K, M, G or T (powers of 1024), such as 8G")
+    str, text(r"^[1-9][0-9]{0,5}[KMGT]$", 7, "a whole number with K, M, G or T (powers of 1024), such as 8G")
 ]
 Cpu = Annotated[float, Field(ge=0.001, le=1024, json_schema_extra={"$comment": "a number of cores"})]
 EnvironmentName = Annotated[

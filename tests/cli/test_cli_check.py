@@ -126,7 +126,7 @@ def test_a_warning_is_an_error_when_that_is_asked_for(lego: Call, work: Path) ->
     code, _, err = lego("--strict", "w.yaml")
 
     assert FINDINGS == code
-    assert "warning[LC504]" in err
+    assert "error[LC504]" in err
     assert not Path("out").exists()
     assert OK == lego("w.yaml")[0]
     assert FINDINGS == lego("--strict", "--check", "w.yaml")[0]

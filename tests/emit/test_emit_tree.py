@@ -205,7 +205,6 @@ def test_sha256sum_checks_the_manifest(root: Path) -> None:
     [
         lambda text: text[:-1],
         lambda text: text[1:],
-        lambda text: "<<<<<<< HEAD\n" + text,
         lambda text: text.replace("  ", " *"),
         lambda text: text + text.splitlines(True)[-1],
         lambda text: "".join(reversed(text.splitlines(True))),
@@ -283,6 +282,27 @@ def test_a_symbolic_link_is_replaced_not_followed(root: Path) -> None:
     assert states(t.write(str(root), NEW))["z2jh/values.yaml"] == "edited"
     assert not (root / "z2jh/values.yaml").is_symlink()
     assert OLD["z2jh/values.yaml"].data == outside.read_bytes()
+
+
+def test_a_merge_conflict_is_settled_by_writing_again(root: Path) -> None:
+    """Outputs are tracked: a conflict that git left in the manifest and in a file is no reason to refuse."""
+    manifest, values = root / "SHA256SUMS", root / "z2jh/values.yaml"
+    line = next(line for line in manifest.read_text().splitlines(True) if "z2jh/values.yaml" in line)
+    theirs = "0" * 64 + line[64:]
+    manifest.write_text(
+        manifest.read_text().replace(line, f"<<<<<<< HEAD\n{line}=======\n{theirs}>>>>>>> other\n")
+    )
+    values.write_text("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n")
+    assert states(t.write(str(root), OLD)) == {"SHA256SUMS": "changed", "z2jh/values.yaml": "edited"}
+    assert OLD["z2jh/values.yaml"].data == values.read_bytes()
+
+
+def test_a_damaged_manifest_is_named_when_it_matters(root: Path) -> None:
+    """With other bytes in the way and no word on whose they are, the manifest is what has to be mended."""
+    (root / "SHA256SUMS").write_text("nonsense\n")
+    (root / "z2jh/values.yaml").write_bytes(b"by hand")
+    with pytest.raises(t.OutputError, match="SHA256SUMS' is damaged"):
+        t.write(str(root), OLD)
 
 
 def test_a_linked_manifest_is_no_manifest(root: Path) -> None:

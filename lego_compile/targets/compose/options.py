@@ -6,6 +6,8 @@ from pydantic import Field
 
 from lego_compile.spec.login import Access, LoginService
 from lego_compile.spec.types import (
+    COMPONENT,
+    REGISTRY,
     AbsolutePath,
     Block,
     HostName,
@@ -17,7 +19,7 @@ from lego_compile.spec.types import (
 Reference = Annotated[
     str,
     text(
-        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+"
+        rf"^{REGISTRY}{COMPONENT}+"
         r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$",
         400,
         "REGISTRY/PATH:TAG@sha256:DIGEST, with registry and digest",

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from lego_compile.spec.login import Access, LoginService
 from lego_compile.spec.types import (
+    COMPONENT,
+    REGISTRY,
     Block,
     Cpu,
     HostName,
@@ -44,7 +46,7 @@ ClientId = Annotated[str, text(r"^[\x21-\x7e]+$", 200, "a client id, without spa
 ImageName = Annotated[
     str,
     text(
-        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"
+        rf"^{REGISTRY}{COMPONENT}+"
         r"(:[A-Za-z0-9_][A-Za-z0-9._-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$",
         400,
         "registry, path, and a tag or a digest, such as registry.example.org/pause:3.10.1",
