@@ -10,6 +10,7 @@ Peers are measured where they are installed: Docker Compose (PyPI), Helm (``LEGO
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import statistics
@@ -73,9 +74,10 @@ def center(name: str, bricks: int) -> tuple[str, str, str]:
     )
 
     def pin(entry: str) -> str:
+        digest = hashlib.sha256(entry.encode()).hexdigest()
         return (
             f"  {entry}:\n    release: '1'\n    repository: registry.example.org/lego/{entry}\n    tag: '1'\n"
-            f"    digest: {DIGEST}\n    platforms:\n      linux/amd64: {{digest: {DIGEST}, size: 1000}}\n"
+            f"    digest: sha256:{digest}\n    platforms:\n      linux/amd64: {{digest: sha256:{digest}, size: 1000}}\n"
         )
 
     lock = f"lego: 1\nlock: {name}\nsystems:\n{pin('lab')}bricks:\n{''.join(map(pin, entries))}"
