@@ -127,6 +127,24 @@ def test_the_site_has_the_last_word(tmp_path: Path) -> None:
     assert "module load x" in script(app, {}).splitlines()
 
 
+@pytest.mark.parametrize(
+    ("url", "connect", "bind"),
+    [
+        ("http://hub.example.org:99999", None, None),
+        ("http://hub.example.org:0", None, None),
+        ("http://hub.example.org", None, None),
+        ("https://hub.example.org:8081", "https://hub.example.org:8081", "http://0.0.0.0:8081"),
+    ],
+)
+def test_no_address_of_the_hub_stops_it(
+    tmp_path: Path, url: str, connect: str | None, bind: str | None
+) -> None:
+    """The hub starts, and people can mend it, with whatever stands in the data file."""
+    app = load(install(tmp_path, DEPLOYMENT, options(slurm=slurm(hub_url=url))))
+    assert connect == app.config.JupyterHub.get("hub_connect_url")
+    assert bind == app.config.JupyterHub.get("hub_bind_url")
+
+
 def test_every_choice_starts_the_composition(app: Any) -> None:
     """For every profile and all ticked bricks, the job runs the launcher with exactly them, and the command."""
     for profile in DEPLOYMENT.profiles:

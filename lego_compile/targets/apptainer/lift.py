@@ -42,8 +42,13 @@ _SLURM = ("partition", "account", "qos", "reservation", "time", "gres")
 # currently not supported" (containers/image:docker/docker_transport.go).
 _PINNED = re.compile(r"([^@\s/]+(?:/[^@\s/:]+)+)(?::([A-Za-z0-9_][A-Za-z0-9._-]*))?@(sha256:[0-9a-f]{64})")
 # The runtime reads these names behind APPTAINERENV_ as something else than a variable of the session
-# (apptainer/apptainer:internal/pkg/util/env/clean.go).
-_SPECIAL = ("APPEND_PATH", "PREPEND_PATH", "PATH", "HOME")
+# (apptainer/apptainer:internal/pkg/util/env/clean.go), cannot set them (internal/pkg/util/env/env.go, ReadOnlyVars),
+# or sets them otherwise (internal/pkg/runtime/engine/apptainer/process_linux.go, injectEnvHandler; PROMPT_COMMAND:
+# internal/pkg/util/fs/files/action_scripts.go). An empty value is exported like any other.
+_SPECIAL = re.compile(
+    r"((APPEND_|PREPEND_)?(LD_LIBRARY_)?PATH|EUID|GID|HOME|IFS|OPTIND|PWD|UID|PROMPT_COMMAND"
+    r"|(APPTAINER|SINGULARITY)(ENV)?_.*|SING_USER_DEFINED_.*)"
+)
 
 
 def lift(files: Mapping[str, bytes]) -> Lifted:
@@ -162,7 +167,7 @@ def _profile(reading: Reading, index: int, guarded: bool) -> Composition:
     here = ("profiles", index)
     names = reading.keys(*here, "environment")
     for name in names:
-        if name in _SPECIAL:
+        if _SPECIAL.fullmatch(name):
             reading.complain(
                 f"variable `{name}` does not arrive in the session as it is", *here, "environment", name
             )

@@ -19,6 +19,15 @@ SlurmTime = Annotated[
     ),
 ]
 
+SlurmGres = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]*(:[A-Za-z0-9_][A-Za-z0-9_.@+-]*)?$",
+        80,
+        "a name of Slurm's, or NAME:TYPE, such as gpu or gpu:a100",
+    ),
+]
+
 
 class Versions(Block):
     """What runs sessions on the compute nodes; exactly one of them."""
@@ -37,7 +46,7 @@ class SlurmProfile(Block):
     qos: SlurmWord | None = Field(None, description="Quality of service.", examples=["interactive"])
     reservation: SlurmWord | None = Field(None, description="Reservation.", examples=["school2026"])
     time: SlurmTime | None = Field(None, description="Longest session.", examples=["02:00:00"])
-    gres: SlurmWord | None = Field(
+    gres: SlurmGres | None = Field(
         None, description="Name of a GPU as Slurm lists it; the number is added.", examples=["gpu:a100"]
     )
 
@@ -56,7 +65,7 @@ class Slurm(Block):
     time: SlurmTime = Field(
         "08:00:00", description="Longest session, the job's time limit.", examples=["08:00:00", "1-00:00:00"]
     )
-    gres: SlurmWord = Field(
+    gres: SlurmGres = Field(
         "gpu", description="Name of a GPU as Slurm lists it; the number is added.", examples=["gpu:a100"]
     )
     hub_url: Url | None = Field(

@@ -45,7 +45,7 @@ class Installed:
             env=variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,  # never reached on an idle machine
             check=False,
         )
 

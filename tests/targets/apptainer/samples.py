@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from lego_compile.ir.model import Deployment
 from lego_compile.ir.project import project
 from lego_compile.targets.apptainer import TARGET
+from lego_compile.targets.apptainer.check import _PREFIXES, _SPECIAL, OF_LAUNCHER
 from tests.strategies import deployments, example, names
 
 EXCEPTIONS = ("partition", "account", "qos", "reservation", "time", "gres")
@@ -88,14 +90,17 @@ def install(root: Path, deployment: Deployment, chosen: dict[str, Any]) -> Path:
 def _varieties() -> st.SearchStrategy[dict[str, Any]]:
     paths = st.from_regex(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]{0,6}){1,3}", fullmatch=True)
     words = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,8}", fullmatch=True)
+    gres = st.from_regex(
+        r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,4}(:[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,4})?", fullmatch=True
+    )
     times = st.sampled_from(["08:00:00", "1-00:00:00"])
     maybe = {key: st.none() | words for key in EXCEPTIONS[:4]}
-    exception = st.fixed_dictionaries({**maybe, "time": st.none() | times, "gres": st.none() | words})
+    exception = st.fixed_dictionaries({**maybe, "time": st.none() | times, "gres": st.none() | gres})
     jobs = st.fixed_dictionaries(
         {
             **maybe,
             "time": times,
-            "gres": words,
+            "gres": gres,
             "hub_url": st.sampled_from([None, "http://hub.example.org:8081"]),
             "start_timeout": st.integers(60, 86400),
             "profiles": st.dictionaries(names, exception, max_size=2),
@@ -118,5 +123,22 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
 varieties = _varieties()
 """Options of every kind."""
 
-projections = deployments().map(projected)
+
+def _arriving(deployment: Deployment) -> Deployment:
+    """The deployment without the variables that this target refuses, such as UID: chance finds them, if seldom."""
+    profiles = (
+        replace(
+            each,
+            environment=tuple(
+                (name, value)
+                for name, value in each.environment
+                if name not in (*_SPECIAL, *OF_LAUNCHER) and not name.startswith(_PREFIXES)
+            ),
+        )
+        for each in deployment.profiles
+    )
+    return replace(deployment, profiles=tuple(profiles))
+
+
+projections = deployments().map(_arriving).map(projected)
 """Deployments as this target sees them."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from lego_compile.diagnostic.model import Report
 from lego_compile.ir.features import FEATURES, needs
 from lego_compile.ir.model import Deployment
 from lego_compile.targets import capability
 from lego_compile.targets.apptainer import TARGET
+from lego_compile.targets.apptainer.options import Slurm, SlurmProfile
+from lego_compile.targets.assets import asset
 from tests.strategies import example
-from tests.targets.apptainer.samples import everything, exceptions, options, projected, slurm
+from tests.targets.apptainer.samples import compiled, everything, exceptions, options, projected, slurm
 
 HERE = ("center", "targets", "apptainer")
 
@@ -72,7 +76,56 @@ def test_jobs_must_reach_the_hub(url: str | None, place: tuple[str, ...]) -> Non
     assert [("LC603", (*HERE, *place))] == found(whole_cores(), options(slurm=slurm(hub_url=url)))
 
 
-@pytest.mark.parametrize("bind", ["/opt", "/opt/bricks/ocean", "/opt/bricks/ocean/lib"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://hub.example.org:99999", "'99999' of"),
+        ("http://hub.example.org:0", "'0' of"),
+        ("http://hub.example.org", "on which port"),
+        ("http://hub.example.org/8081", "on which port"),
+        ("https://hub.example.org:8081", "plain HTTP"),
+        ("https://127.0.0.1", "plain HTTP"),
+    ],
+)
+def test_the_hub_answers_on_a_port_in_plain_http(url: str, words: str) -> None:
+    """An address at which the hub cannot listen is refused, and the help says the one to write."""
+    report = Report()
+    TARGET.check(projected(whole_cores()), options(slurm=slurm(hub_url=url)), report)
+    assert [("LC601", (*HERE, "slurm", "hub_url"))] == [(each.code, each.primary) for each in report]
+    (only,) = report
+    assert words in only.message
+    assert f"http://{url.split('/')[2].split(':')[0]}:8081" in (only.help or "")
+
+
+@pytest.mark.parametrize("port", [1, 8081, 65535])
+def test_every_port_will_do(port: int) -> None:
+    """A plain address with any port that exists is silent."""
+    chosen = options(slurm=slurm(hub_url=f"http://hub.example.org:{port}/hub"))
+    assert [] == found(whole_cores(), chosen)
+
+
+@pytest.mark.parametrize("time", ["00:00:00", "0:00:00", "0-00:00:00", "000-000:00:00"])
+def test_no_time_is_no_limit(time: str) -> None:
+    """Slurm takes zero for unlimited, which nobody means who writes it: refused, in an exception as well."""
+    everywhere = options(slurm=slurm(time=time))
+    assert [("LC601", (*HERE, "slurm", "time"))] == found(whole_cores(), everywhere)
+    exception = options(slurm=slurm(profiles={"deep": exceptions(time=time)}))
+    place = (*HERE, "slurm", "profiles", "deep", "time")
+    assert [("LC601", place)] == found(whole_cores(), exception)
+    assert [] == found(whole_cores(), options(slurm=slurm(time="0-00:00:01")))
+
+
+@pytest.mark.parametrize("gres", ["gpu:", "gpu::a100", ":a100", "gpu:a100:2", "gpu:a100:"])
+def test_a_gres_is_a_name_and_perhaps_a_type(gres: str) -> None:
+    """The number comes last, so nothing that Slurm would read as another number, or as an empty name, passes."""
+    for block in (Slurm, SlurmProfile):
+        with pytest.raises(ValidationError, match="gres"):
+            block(gres=gres)
+        for fine in ("gpu", "gpu:a100", "gpu:1g.5gb", "gpu:rtx_2080-ti"):
+            assert fine == block(gres=fine).gres
+
+
+@pytest.mark.parametrize("bind", ["/opt/bricks/ocean", "/opt/bricks/ocean/lib"])
 def test_a_site_bind_must_not_cover_a_brick(bind: str) -> None:
     """The runtime cannot make a mount point in what the site binds, and a bind hides what is below it."""
     first = example().profiles[0]
@@ -81,10 +134,61 @@ def test_a_site_bind_must_not_cover_a_brick(bind: str) -> None:
     assert [("LC602", ocean.origin)] == found(deployment, options(site_binds=["/scratch2", bind]))
 
 
+@pytest.mark.parametrize(
+    ("bind", "hidden"),
+    [
+        ("/opt", "the conda installation '/opt/conda'"),
+        ("/opt/conda", "the conda installation '/opt/conda'"),
+        ("/opt/conda/lib", "a part of the conda installation '/opt/conda'"),
+        ("/opt/bricks", "the environment directory '/opt/bricks'"),
+        ("/srv", "the environment directory '/srv/conda/envs'"),
+        *((path, repr(path)) for path in ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/usr/lib", "/var")),
+    ],
+)  # fmt: skip
+def test_a_site_bind_must_not_hide_the_system(bind: str, hidden: str) -> None:
+    """A session without its system's programs would start elsewhere and not here; said once, at the entry."""
+    report = Report()
+    TARGET.check(projected(example()), options(site_binds=["/projects", bind]), report)
+    assert [("LC602", (*HERE, "site_binds", 1))] == [(each.code, each.primary) for each in report]
+    assert [f"the site's bind {bind!r} hides {hidden} of the system image"] == [
+        each.message for each in report
+    ]
+
+
+@pytest.mark.parametrize(
+    "bind",
+    ["/home", "/lustre", "/lustre/users", "/tmp", "/dev/shm", "/etc/slurm", "/run/munge", "/var/spool", "/mnt"],
+)  # fmt: skip
+def test_what_sites_bind_is_fine(bind: str) -> None:
+    """Parents of homes and of large file systems, what the host gives anyway, and directories of services."""
+    assert [] == found(example(), options(site_binds=[bind]))
+
+
+@pytest.mark.parametrize("bind", ["/data", "/data/era5", "/data/era5/2026"])
+def test_a_site_bind_and_data_in_each_others_way(bind: str) -> None:
+    """One would hide the other, unless the data is at the path that it has outside."""
+    (era5,) = (data for data in example().profiles[0].data if data.name == "era5")
+    refused = in_first(data=(replace(era5, sources=(("apptainer", "/export/era5"),)),))
+    assert [("LC602", (*HERE, "site_binds", 0))] == found(refused, options(site_binds=[bind]))
+    same = in_first(data=(replace(era5, sources=(("apptainer", "/data/era5"),)),))
+    assert [] == found(same, options(site_binds=[bind]))
+
+
 @pytest.mark.parametrize("bind", ["/run", "/run/lego/etc", "/usr/local/etc"])
 def test_a_site_bind_must_leave_room_for_the_session(bind: str) -> None:
     """The launcher mounts a directory of its own into every session."""
     assert [("LC602", (*HERE, "site_binds", 0))] == found(example(), options(site_binds=[bind]))
+
+
+@pytest.mark.parametrize("source", ["/données/x", "/a b", "/a/-b"])
+def test_the_help_names_what_a_source_may_hold(source: str) -> None:
+    """Who has such a directory learns which characters are the trouble."""
+    data = replace(example().profiles[0].data[0], sources=(("apptainer", source),))
+    report = Report()
+    TARGET.check(projected(in_first(data=(data,))), options(), report)
+    (only,) = report
+    assert "LC602" == only.code
+    assert "letters without accents, digits and . _ + -, each part beginning with" in (only.help or "")
 
 
 @pytest.mark.parametrize("source", ["pvc:era5", "nfs:server:/export", "relative", "/a/../b", "/a,b", "/a:b"])
@@ -110,10 +214,43 @@ def test_many_bricks_are_a_warning() -> None:
     assert [("LC603", ("bricks",))] == found(in_first(bricks=many[:30], offers=many[30:]), options())
 
 
-def test_variables_that_do_not_arrive_are_refused() -> None:
-    """Apptainer reads PREPEND_PATH as a wish about PATH and does not pass it on."""
-    deployment = in_first(environment=(("PREPEND_PATH", "/x"),))
-    assert [("LC602", ("environment", "PREPEND_PATH"))] == found(deployment, options())
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PREPEND_PATH", "PREPEND_LD_LIBRARY_PATH", "LD_LIBRARY_PATH", "UID", "IFS", "PROMPT_COMMAND",
+        "APPTAINER_BIND", "APPTAINERENV_X", "SINGULARITY_NAME", "SINGULARITYENV_X", "SING_USER_DEFINED_PATH",
+    ],
+)  # fmt: skip
+def test_variables_that_do_not_arrive_are_refused(name: str) -> None:
+    """Apptainer reads some names as wishes of its own, or sets them itself, and does not pass them on."""
+    deployment = in_first(environment=((name, "/x"),))
+    assert [("LC602", ("environment", name))] == found(deployment, options())
+    complaints = TARGET.lift(compiled(projected(deployment))).complaints
+    assert [f"variable `{name}` does not arrive in the session as it is"] == [
+        each.message for each in complaints
+    ]
+
+
+def launchers() -> set[str]:
+    """The variables that lego-launch sets, as its source says."""
+    for node in ast.parse(asset("apptainer", "lego-launch")).body:
+        if isinstance(node, ast.Assign) and "OF_SESSION" == ast.unparse(node.targets[0]):
+            return set(ast.literal_eval(node.value))
+    return pytest.fail("lego-launch has no OF_SESSION")
+
+
+@pytest.mark.parametrize("name", sorted(launchers()))
+def test_variables_of_the_launcher_are_refused(name: str) -> None:
+    """The session's own directories hang on them, so a profile that sets one is refused."""
+    deployment = in_first(environment=((name, "/x"),))
+    assert [("LC602", ("environment", name))] == found(deployment, options())
+
+
+def test_an_empty_variable_arrives() -> None:
+    """Empty is a value like others, except for the prompt, which Apptainer sets when it is empty."""
+    fine = (("FOO", ""), ("JUPYTER_PATH", ""), ("PS1", "> "), ("SINGULAR", ""), ("TMPDIR", ""))
+    assert [] == found(in_first(environment=fine), options())
+    assert [("LC602", ("environment", "PS1"))] == found(in_first(environment=(("PS1", ""),)), options())
 
 
 def with_system(*provides: str) -> Deployment:

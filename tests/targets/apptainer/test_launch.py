@@ -377,12 +377,17 @@ def test_signals_reach_the_command(ready: Installed, number: signal.Signals) -> 
         env={"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)},
         stdin=subprocess.DEVNULL,
     )
-    for _ in range(400):
-        if flag.exists():
-            break
-        time.sleep(0.05)
-    launch.send_signal(number)
-    assert 3 == launch.wait(timeout=30)
+    try:
+        end = time.monotonic() + 300
+        while not flag.exists():
+            assert launch.poll() is None, "the command did not begin"
+            assert time.monotonic() < end, "the command did not begin"
+            time.sleep(0.05)
+        launch.send_signal(number)
+        assert 3 == launch.wait(timeout=300)
+    finally:
+        launch.kill()
+        launch.wait()
     assert not Path(ready.runtime.session()[0]).exists()
 
 

@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from tests.targets.apptainer.conftest import Installed, images, prepare
 
 SLOW = "slow"
+PATIENCE = 300  # seconds until a test gives up; a busy machine takes its time, and an idle one never waits
 
 
 def files(store: Path) -> set[str]:
@@ -98,10 +101,10 @@ def test_a_killed_run_is_taken_up_again(installed: Installed) -> None:
     """Nothing that a killed run left behind is ever taken for an image, and its leftovers go away."""
     slow = "sha256:" + "f" * 64
     installed.runtime.publish(slow, SLOW)
-    victim = start(installed)
-    victim.kill()
-    victim.wait()
-    end_pulls(installed)
+    with started(installed) as victim:
+        victim.kill()
+        victim.wait()
+        end_pulls(installed)
     assert any(name.startswith(".lego-pull-") for name in files(installed.store))
     installed.runtime.publish(slow)
     done = installed.run("lego-materialize", "--no-try")
@@ -115,12 +118,12 @@ def test_only_one_run_at_a_time(installed: Installed) -> None:
     """A second run on the same store ends at once, and the first one is not disturbed."""
     slow = "sha256:" + "f" * 64
     installed.runtime.publish(slow, SLOW)
-    first = start(installed)
-    second = installed.run("lego-materialize", "--no-try")
-    assert 1 == second.returncode
-    assert "another lego-materialize is at work" in second.stderr
-    end_pulls(installed)
-    assert 0 == first.wait(timeout=30)
+    with started(installed) as first:
+        second = installed.run("lego-materialize", "--no-try")
+        assert 1 == second.returncode
+        assert "another lego-materialize is at work" in second.stderr
+        end_pulls(installed)
+        assert 0 == first.wait(timeout=PATIENCE)
 
 
 def test_a_file_that_was_recorded_and_is_gone_is_pulled_again(installed: Installed) -> None:
@@ -321,22 +324,42 @@ def test_unpacking_happens_on_a_disk_of_the_node(installed: Installed) -> None:
     assert "/var/tmp" == installed.runtime.calls()[0]["environment"]["APPTAINER_TMPDIR"]
 
 
-def start(center: Installed) -> subprocess.Popen[bytes]:
-    """A run that waits in the pull of a slow image."""
+@contextmanager
+def started(center: Installed) -> Iterator[subprocess.Popen[bytes]]:
+    """A run that waits in the pull of a slow image; whatever happens to the test, no process outlives it."""
     run = subprocess.Popen(
         center.command("lego-materialize", "--no-try"),
         env={"PATH": "/usr/bin:/bin"},
         stderr=subprocess.DEVNULL,
     )
-    for _ in range(600):
-        if any(path.read_text() == SLOW for path in center.store.glob(".lego-pull-*/image.sif")):
-            return run
-        time.sleep(0.05)
-    run.kill()
-    return pytest.fail("the pull did not begin")
+    try:
+        end = time.monotonic() + PATIENCE
+        while not pulls(center):
+            assert run.poll() is None, "the run ended before the slow pull began"
+            assert time.monotonic() < end, "the pull did not begin"
+            time.sleep(0.05)
+        yield run
+    finally:
+        run.kill()
+        run.wait()
+        end_pulls(center)
+
+
+def pulls(center: Installed) -> list[Path]:
+    """The files of the pulls that wait. Those of other pulls get their names, and go, while we look."""
+    waiting = []
+    for path in center.store.glob(".lego-pull-*/image.sif"):
+        try:
+            if path.read_text() == SLOW:
+                waiting.append(path)
+        except FileNotFoundError:
+            continue
+    return waiting
 
 
 def end_pulls(center: Installed) -> None:
-    """Let the pulls that wait come to their end."""
-    for path in center.store.glob(".lego-pull-*/image.sif"):
-        path.write_text("image 4")
+    """Let the pulls that wait come to their end: at once, so that none sees a half-written image."""
+    for path in pulls(center):
+        done = center.runtime.here / "done"
+        done.write_text("image 4")
+        done.replace(path)

@@ -249,10 +249,13 @@ c.LegoSlurmSpawner.startup_poll_interval = 2.0
 
 c.JupyterHub.load_groups = {name: {"users": users} for name, users in LISTED.items()}
 c.JupyterHub.cleanup_servers = False  # a restart of the hub must not cancel the jobs
-if SLURM.get("hub_url"):
+try:
+    port = urlsplit(SLURM.get("hub_url", "")).port
+except ValueError:  # beyond 65535, which JupyterHub would not start with
+    port = None
+if port:
     c.JupyterHub.hub_connect_url = SLURM["hub_url"]
-    if urlsplit(SLURM["hub_url"]).port:
-        c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{urlsplit(SLURM['hub_url']).port}"
+    c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{port}"
 
 for extra in sorted(HERE.glob("jupyterhub_config.d/*.py")):
     load_subconfig(str(extra))  # traitlets gives it to this file
