@@ -10,7 +10,7 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ _CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( .*)?\n", re.MULTILINE)
 _ENTRY = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """What one file holds, and whether it may be run (mode 0755, else 0644)."""
 
     data: bytes
@@ -40,8 +39,7 @@ FileTree = Mapping[str, File]
 """Files by path; a path is relative, with ``/`` between its parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """How one path on disk compares with the tree.
 
     Attributes:
@@ -251,8 +249,8 @@ def _path_fault(path: str) -> str | None:
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts):
         return "is not relative, or not in its shortest form"
-    if re.search(r"[\\\x00-\x1f\x7f\ud800-\udfff]", path):  # sha256sum would escape, or garble, such a name
-        return "holds a backslash, a control character or half of a surrogate pair"
+    if "\\" in path or not path.isprintable():  # sha256sum would escape, or garble, such a name
+        return "holds a backslash, or something that cannot be printed"
     if parts[0] == MANIFEST or any(part.startswith(TEMPORARY) for part in parts):
         return "is reserved"
     return None

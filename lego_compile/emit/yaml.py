@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 
 _Collection = Mapping[object, object] | list[object] | tuple[object, ...]
 
@@ -34,10 +35,9 @@ _INVISIBLE_CLASS = (
     r"\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\ud800-\udfff"
     r"\ufeff\ufff9-\uffff\U000e0000-\U000e0fff"
 )
-_INVISIBLE = re.compile(f"[{_INVISIBLE_CLASS}]")
 
-# What a literal block would lose or hide: these, blanks at the end of a line, a tab where indent is counted.
-_NOT_LITERAL = re.compile(rf"[{_INVISIBLE_CLASS}]|[ \t]$|^\t", re.MULTILINE)
+# What a literal block would lose: control characters, blanks at the end of a line, a tab where indent is counted.
+_NOT_LITERAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|[ \t]$|^\t", re.MULTILINE)
 
 _quote_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -133,6 +133,8 @@ def _literal(text: str, pad: str) -> str | None:
     """Spell ``text`` as a literal block; None where it would not come back whole, or not be seen whole."""
     if "\n" not in text or text[0] in " \n" or text.endswith("\n\n") or _NOT_LITERAL.search(text):
         return None
+    if not text.isascii() and _invisible().search(text):
+        return None
     chomp = "" if text[-1] == "\n" else "-"
     block = text.removesuffix("\n").split("\n")
     return "\n".join([f"|{chomp}", *(pad + line if line else "" for line in block)])
@@ -143,14 +145,20 @@ def _one_line(text: str) -> str:
         _BARE.fullmatch(text.encode("ascii", "replace"))  # é becomes ?, which may be anywhere but first
         and text[-1] != " "
         and text.lower() not in _WORDS
-        and (text.isascii() or not _INVISIBLE.search(text))
+        and (text.isascii() or not _invisible().search(text))
     ):
         return str.__str__(text)  # of a subclass, the text only
     return _visible(_quote_json(text))
 
 
+@cache
+def _invisible() -> re.Pattern[str]:
+    """Compiled when the first text needs it: its ranges take a millisecond."""
+    return re.compile(f"[{_INVISIBLE_CLASS}]")
+
+
 def _visible(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub(_escape, text)
+    return text if text.isascii() and text.isprintable() else _invisible().sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:

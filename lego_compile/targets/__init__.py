@@ -6,8 +6,8 @@ Adding one is a folder with the same files as the others, and its name in ``TARG
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from lego_compile.diagnostic.model import Report
@@ -23,8 +23,7 @@ Options = Mapping[str, Any]
 """A target's block of the centre spec as plain data, every default filled in, without ``versions``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lifted:
+class Lifted(NamedTuple):
     """What was read back from a target's files.
 
     Attributes:
@@ -36,7 +35,7 @@ class Lifted:
 
     deployment: Deployment | None
     options: Options
-    places: Mapping[Path, Path] = field(default_factory=dict)
+    places: Mapping[Path, Path] = MappingProxyType({})
     complaints: tuple[Complaint, ...] = ()
 
 
@@ -52,8 +51,7 @@ def _obeys_nothing_else(_path: str, _data: bytes) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One platform.
 
     Attributes:

@@ -39,7 +39,8 @@ def load(data: bytes) -> Any:
     import yaml
 
     try:
-        return _document(yaml.parse(data.decode(), getattr(yaml, "CBaseLoader", yaml.BaseLoader)))
+        loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)(data.decode())
+        return _document(iter(loader.get_event, None))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
