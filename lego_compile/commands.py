@@ -138,7 +138,8 @@ def _settle(
     outcome: Outcome, chosen: argparse.Namespace, counts: dict[str, int]
 ) -> tuple[list[Finding], bool]:
     """Write one centre, or compare it with the disk; the findings, and whether the folder cannot be used."""
-    from lego_compile.emit.tree import DAMAGED, MANIFEST, OutputError, is_damaged, plan, write
+    from lego_compile.emit.manifest import DAMAGED, MANIFEST, OutputError, is_damaged
+    from lego_compile.emit.tree import plan, write
 
     root = os.path.join(chosen.out, outcome.center)
     only = tuple(f"{name}/" for name in chosen.target) if chosen.target else None
@@ -272,7 +273,7 @@ def _verify(root: str) -> tuple[list[Finding], tuple[str, ...]]:
     """The findings about one folder, and its targets; no targets when it cannot be judged at all."""
     from lego_compile.diagnostic.model import Report
     from lego_compile.diagnostic.view import view
-    from lego_compile.emit.tree import (
+    from lego_compile.emit.manifest import (
         DAMAGED,
         MANIFEST,
         OutputError,

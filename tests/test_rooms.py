@@ -32,7 +32,7 @@ ROOMS = {  # room: the rooms it may import
 }
 HEAVY = {"pydantic", "ruamel", "jinja2", "jsonschema", "rich"}
 """Third-party packages that a compile never imports."""
-FILES = {"emit/tree.py", "source/read.py", "commands.py"}
+FILES = {"emit/tree.py", "emit/manifest.py", "source/read.py", "commands.py"}
 """The modules that may touch the user's files; a few more read data of the package."""
 PACKAGE_DATA = {"spec/load.py", "targets/assets.py", "targets/capability.py", "cli.py"}
 

@@ -6,26 +6,33 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
+
+from lego_compile.emit.manifest import (
+    DAMAGED,
+    MANIFEST,
+    TEMPORARY,
+    OutputError,
+    check_parents,
+    failed,
+    is_damaged,
+    look,
+    manifest,
+    manifest_text,
+    matches,
+    parents,
+    path_fault,
+    sha256,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
     State = Literal["same", "new", "changed", "edited", "missing", "stale", "stale-edited", "foreign", "mode"]
-
-MANIFEST = "SHA256SUMS"
-TEMPORARY = ".lego-tmp-"
-DAMAGED = "is damaged, so nothing says which files are ours: restore it, or move the folder elsewhere"
-LARGEST = 1 << 20
-"""Bytes that are read of a file of somebody else."""
-
-_CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( .*)?\n", re.MULTILINE)
-_ENTRY = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
 
 
 class File(NamedTuple):
@@ -59,108 +66,6 @@ class Change(NamedTuple):
 
     path: str
     state: State
-
-
-class OutputError(Exception):
-    """A folder that cannot be read or written as it should.
-
-    Attributes:
-        path: the file or folder, root included, as the user would type it.
-        reason: what is the matter, in words that follow the path.
-        in_the_way: the matter is a file or folder of somebody else.
-    """
-
-    def __init__(self, path: str, reason: str, *, in_the_way: bool = False) -> None:
-        """Say what is wrong where."""
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
-        self.in_the_way = in_the_way
-
-    def __str__(self) -> str:
-        """One line: the path in quotes and the reason."""
-        return f"'{self.path}' {self.reason}"
-
-
-def manifest(root: str) -> dict[str, str]:
-    """Read which files of ours ``root`` holds: path → SHA-256 in hexadecimal.
-
-    Empty when there is no manifest, or when it is not as ``write`` would make it: a path that leads elsewhere must
-    never be followed. A conflict that git left in it is read with both sides, since compiling again settles it.
-
-    Raises:
-        OutputError: the manifest is there and cannot be read.
-    """
-    _, data, _ = _look(os.path.join(root, MANIFEST))
-    try:
-        text = (data or b"").decode().replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        return {}
-    merged = _CONFLICT.search(text) is not None
-    digests: dict[str, str] = {}
-    for line in _CONFLICT.sub("", text).split("\n")[:-1]:
-        entry = _ENTRY.fullmatch(line)
-        if entry is None or _path_fault(entry[2]):
-            return {}
-        digests[entry[2]] = entry[1]
-    return digests if merged or _manifest_text(digests) == text else {}
-
-
-def is_damaged(root: str) -> bool:
-    """Whether there is a manifest that cannot be believed, so that nothing in the folder counts as ours."""
-    return os.path.lexists(os.path.join(root, MANIFEST)) and not manifest(root)
-
-
-def read(root: str) -> dict[str, bytes]:
-    """Read the files of ours (those that the manifest lists) that are there: path → bytes.
-
-    Raises:
-        OutputError: a file is there and cannot be read, or is reached through a symbolic link.
-    """
-    files = {}
-    for path in manifest(root):
-        _check_parents(root, path)
-        _, data, _ = _look(os.path.join(root, path))
-        if data is not None:
-            files[path] = data
-    return files
-
-
-def foreign(root: str) -> dict[str, bytes]:
-    """Read the files that others put into the folders of ours: path → bytes; links are left out."""
-    ours = manifest(root)
-    folders = {parent for path in ours for parent in _parents(path)}
-    found = {}
-    for folder in sorted(folders):
-        for name in (
-            sorted(os.listdir(os.path.join(root, folder)))
-            if os.path.isdir(os.path.join(root, folder))
-            else ()
-        ):
-            path = f"{folder}/{name}"
-            if path not in ours and os.path.isfile(os.path.join(root, path)):
-                with suppress(OSError), open(os.path.join(root, path), "rb") as file:
-                    found[path] = file.read(LARGEST)
-    return found
-
-
-def permissions(root: str) -> dict[str, int]:
-    """Permission bits of the files of ours that are there: path → mode, as of ``stat``."""
-    modes = {}
-    for path in manifest(root):
-        with suppress(OSError):
-            modes[path] = stat.S_IMODE(os.stat(os.path.join(root, path)).st_mode)
-    return modes
-
-
-def edited(root: str) -> set[str]:
-    """Files of ours that somebody changed since they were written, or removed.
-
-    Raises:
-        OutputError: a file is there and cannot be read.
-    """
-    files = read(root)
-    return {path for path, digest in manifest(root).items() if not _is(files.get(path), digest)}
 
 
 def plan(root: str, tree: FileTree, only: tuple[str, ...] | None = None) -> list[Change]:
@@ -231,43 +136,13 @@ def _chosen(root: str, tree: FileTree, only: tuple[str, ...] | None) -> tuple[Fi
 def _with_manifest(tree: FileTree, kept: Mapping[str, str]) -> dict[str, File]:
     """Check the paths of ``tree`` and add the manifest, last, with the entries of files that stay."""
     for path in tree:
-        fault = _path_fault(path)
+        fault = path_fault(path)
         if fault is None:
-            fault = next((f"is below the file {p!r}" for p in _parents(path) if p in tree), None)
+            fault = next((f"is below the file {p!r}" for p in parents(path) if p in tree), None)
         if fault:
             raise ValueError(f"path {path!r} {fault}")
-    text = _manifest_text({**kept, **{path: _sha256(file.data) for path, file in tree.items()}})
+    text = manifest_text({**kept, **{path: sha256(file.data) for path, file in tree.items()}})
     return {**tree, MANIFEST: File(text.encode())}
-
-
-def _manifest_text(digests: Mapping[str, str]) -> str:
-    return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
-
-
-def _path_fault(path: str) -> str | None:
-    """Say why ``path`` cannot be in a tree; None when it can."""
-    parts = path.split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        return "is not relative, or not in its shortest form"
-    if "\\" in path or not path.isprintable():  # sha256sum would escape, or garble, such a name
-        return "holds a backslash, or something that cannot be printed"
-    if parts[0] == MANIFEST or any(part.startswith(TEMPORARY) for part in parts):
-        return "is reserved"
-    return None
-
-
-def _parents(path: str) -> list[str]:
-    """``a/b/c`` → ``a``, ``a/b``."""
-    parts = path.split("/")
-    return ["/".join(parts[:n]) for n in range(1, len(parts))]
-
-
-def _sha256(data: bytes) -> str:
-    # hashlib loads OpenSSL, 10 ms; CPython's own is _sha256 in 3.11, _sha2 later.
-    for name in ("_sha2", "_sha256", "hashlib"):
-        with suppress(ImportError):
-            return str(__import__(name).sha256(data).hexdigest())
-    raise ImportError("no sha256 in this Python")
 
 
 # --- what is on disk ----------------------------------------------------------------------------------------
@@ -279,23 +154,23 @@ def _plan(root: str, files: Mapping[str, File], kept: Mapping[str, str]) -> list
     old = manifest(root)
     changes = []
     for path, file in files.items():
-        _check_parents(root, path)
+        check_parents(root, path)
         changes.append(Change(path, _state(os.path.join(root, path), path, file, old.get(path))))
     for path in old.keys() - files.keys() - kept.keys():
-        if any(os.path.islink(os.path.join(root, p)) for p in _parents(path)):
+        if any(os.path.islink(os.path.join(root, p)) for p in parents(path)):
             continue  # somebody put a link in place of the folder: whatever it leads to is not ours
         target = os.path.join(root, path)
         if os.path.isdir(target) and not os.path.islink(target):
             continue  # our file went, and somebody made a folder of that name
-        there, data, _ = _look(target)
+        there, data, _ = look(target)
         if there:
-            changes.append(Change(path, "stale" if _is(data, old[path]) else "stale-edited"))
+            changes.append(Change(path, "stale" if matches(data, old[path]) else "stale-edited"))
     return sorted(changes, key=lambda change: change.path)
 
 
 def _state(target: str, path: str, file: File, digest: str | None) -> State:
     """Compare ``file`` with what is at ``target``; ``digest`` is of what we wrote there last, if anything."""
-    there, data, executable = _look(target)
+    there, data, executable = look(target)
     if not there:
         return "new" if digest is None else "missing"
     if data == file.data:
@@ -304,47 +179,7 @@ def _state(target: str, path: str, file: File, digest: str | None) -> State:
         return "changed"  # its name is ours, and it cannot vouch for itself
     if digest is None:
         return "foreign"
-    return "changed" if _is(data, digest) else "edited"
-
-
-def _is(data: bytes | None, digest: str) -> bool:
-    return data is not None and _sha256(data) == digest
-
-
-def _look(path: str) -> tuple[bool, bytes | None, bool]:
-    """See whether something is at ``path``, its bytes, and whether it may be run.
-
-    No bytes for a symbolic link, a pipe and the like: these are seen, and never followed or read.
-    """
-    try:
-        mode = os.lstat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise OutputError(path, "is a folder where a file should be; move it elsewhere", in_the_way=True)
-        if not stat.S_ISREG(mode):
-            return True, None, False
-        with open(path, "rb") as file:
-            return True, file.read(), bool(mode & stat.S_IXUSR)
-    except (FileNotFoundError, NotADirectoryError):
-        return False, None, False
-    except OSError as error:
-        raise _failed(path, "read", error) from None
-
-
-def _check_parents(root: str, path: str) -> None:
-    """Refuse a path that leads through something other than a folder: a link may lead out of ``root``."""
-    for parent in _parents(path):
-        full = os.path.join(root, parent)
-        if os.path.islink(full):
-            raise OutputError(
-                full, "is a symbolic link where a folder should be; move it elsewhere", in_the_way=True
-            )
-        if os.path.exists(full) and not os.path.isdir(full):
-            raise OutputError(full, "is a file where a folder should be; move it elsewhere", in_the_way=True)
-
-
-def _failed(path: str, verb: str, error: OSError) -> OutputError:
-    reason = (error.strerror or type(error).__name__).lower()
-    return OutputError(path, f"cannot be {verb}: {reason}")
+    return "changed" if matches(data, digest) else "edited"
 
 
 # --- changing it --------------------------------------------------------------------------------------------
@@ -397,7 +232,7 @@ def _replace(root: str, wanted: Mapping[str, File], stale: list[str], check: Cal
             try:
                 os.replace(temporary, target)
             except OSError as error:
-                raise _failed(target, "replaced", error) from None
+                raise failed(target, "replaced", error) from None
     except BaseException:
         for temporary in temporaries:
             with suppress(OSError):
@@ -421,7 +256,7 @@ def _make_folders(folder: str, made: list[str]) -> None:
             inherited = stat.S_IMODE(os.stat(path).st_mode)  # setgid, in a folder that a group shares
             os.chmod(path, inherited | 0o755)  # noqa: S103 - the hub's containers read it under another user
         except OSError as error:
-            raise _failed(path, "created", error) from None
+            raise failed(path, "created", error) from None
 
 
 def _write_new(temporary: str, target: str, file: File) -> None:
@@ -435,7 +270,7 @@ def _write_new(temporary: str, target: str, file: File) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise _failed(target, "written", error) from None
+        raise failed(target, "written", error) from None
 
 
 def _check_removable(path: str) -> None:
@@ -452,9 +287,9 @@ def _remove(root: str, path: str) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise _failed(target, "removed", error) from None
+        raise failed(target, "removed", error) from None
     with suppress(OSError):  # not empty
-        for parent in reversed(_parents(path)):
+        for parent in reversed(parents(path)):
             os.rmdir(os.path.join(root, parent))
 
 

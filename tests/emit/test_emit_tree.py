@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from lego_compile.emit import manifest as m
 from lego_compile.emit import tree as t
-from lego_compile.emit.tree import Change, File, OutputError
+from lego_compile.emit.manifest import OutputError
+from lego_compile.emit.tree import Change, File
 
 OLD = {
     "compose/compose.yaml": File(b"name: a\n"),
@@ -185,7 +187,7 @@ def test_a_foreign_file_with_our_bytes_becomes_ours(root: Path) -> None:
     (root / "apptainer/bin/run.sh").write_bytes(NEW["apptainer/bin/run.sh"].data)
     (root / "apptainer/bin/run.sh").chmod(0o755)
     assert "apptainer/bin/run.sh" not in states(t.write(str(root), NEW))
-    assert "apptainer/bin/run.sh" in t.manifest(str(root))
+    assert "apptainer/bin/run.sh" in m.manifest(str(root))
 
 
 # --- the manifest -------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def test_sha256sum_checks_the_manifest(root: Path) -> None:
         ["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=root, capture_output=True, text=True
     )
     assert (0, [f"{path}: OK" for path in sorted(OLD)]) == (done.returncode, done.stdout.splitlines())
-    assert sorted(OLD) == list(t.manifest(str(root)))
+    assert sorted(OLD) == list(m.manifest(str(root)))
 
 
 @pytest.mark.parametrize(
@@ -219,9 +221,9 @@ def test_a_damaged_manifest_is_no_manifest(root: Path, damage: Callable[[str], s
     precious.write_bytes(OLD["z2jh/values.yaml"].data)
     manifest = root / "SHA256SUMS"
     manifest.write_bytes(damage(manifest.read_text()).encode(errors="surrogateescape"))
-    assert t.manifest(str(root)) == {}
+    assert m.manifest(str(root)) == {}
     assert states(t.write(str(root), OLD)) == {"SHA256SUMS": "changed"}
-    assert sorted(OLD) == sorted(t.manifest(str(root)))
+    assert sorted(OLD) == sorted(m.manifest(str(root)))
     assert precious.exists()
 
 
@@ -234,8 +236,8 @@ def test_read_returns_files_of_ours_that_exist(root: Path) -> None:
         "z2jh/old/extra.yaml": b"extra\n",
         "z2jh/values.yaml": b"by hand",
     }
-    assert expected == t.read(str(root))
-    assert t.read(str(root / "none")) == {}
+    assert expected == m.read(str(root))
+    assert m.read(str(root / "none")) == {}
 
 
 @pytest.mark.parametrize(
@@ -301,7 +303,7 @@ def test_a_damaged_manifest_is_named_when_it_matters(root: Path) -> None:
     """With other bytes in the way and no word on whose they are, the manifest is what has to be mended."""
     (root / "SHA256SUMS").write_text("nonsense\n")
     (root / "z2jh/values.yaml").write_bytes(b"by hand")
-    with pytest.raises(t.OutputError, match="SHA256SUMS' is damaged"):
+    with pytest.raises(m.OutputError, match="SHA256SUMS' is damaged"):
         t.write(str(root), OLD)
 
 
@@ -311,7 +313,7 @@ def test_a_linked_manifest_is_no_manifest(root: Path) -> None:
     (root / "SHA256SUMS").rename(outside)
     (root / "SHA256SUMS").symlink_to(outside)
     before = outside.read_bytes()
-    assert t.manifest(str(root)) == {}
+    assert m.manifest(str(root)) == {}
     assert states(t.write(str(root), OLD)) == {"SHA256SUMS": "changed"}
     assert not (root / "SHA256SUMS").is_symlink()
     assert before == outside.read_bytes()
@@ -335,7 +337,7 @@ def test_nothing_is_written_through_a_linked_folder(root: Path) -> None:
         with pytest.raises(OutputError, match=r"/compose' is a symbolic link where a folder should be"):
             do(str(root), NEW)
     with pytest.raises(OutputError, match=r"/compose' is a symbolic link"):
-        t.read(str(root))
+        m.read(str(root))
     assert before == snapshot(root.parent)
 
 
@@ -497,7 +499,7 @@ def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     real = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:3]))
     t.write(str(tmp_path), NEW)
-    assert {path: file.data for path, file in NEW.items()} == t.read(str(tmp_path))
+    assert {path: file.data for path, file in NEW.items()} == m.read(str(tmp_path))
 
 
 def press_at(monkeypatch: pytest.MonkeyPatch, call: str, nth: int) -> list[int]:
@@ -560,8 +562,8 @@ def test_a_disk_that_fails_during_the_renames(root: Path, monkeypatch: pytest.Mo
         t.write(str(root), NEW)
     monkeypatch.undo()
     old_or_new = {file.data for file in (*OLD.values(), *NEW.values())}
-    assert old_or_new >= set(t.read(str(root)).values())
-    assert [path for path in files(root) if t.TEMPORARY in path] == []
+    assert old_or_new >= set(m.read(str(root)).values())
+    assert [path for path in files(root) if m.TEMPORARY in path] == []
     t.write(str(root), NEW)
     assert {*NEW, "SHA256SUMS", "NOTES"} == files(root)
 
