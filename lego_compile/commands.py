@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lego_compile.diagnostic.view import Finding
     from lego_compile.emit.tree import Change
     from lego_compile.pipeline import Outcome
+    from lego_compile.source.document import Tree
 
 _STATES = {
     "new": ("LC802", "is missing"),
@@ -295,7 +296,8 @@ def _verify(root: str) -> tuple[list[Finding], tuple[str, ...]]:
         files, changed, others, modes = read(root), edited(root), foreign(root), permissions(root)
     except OutputError as error:
         return [_plain("LC705", f"{error.path!r} {error.reason}", error.path)], ()
-    report, trees = Report(), {}  # type: ignore[var-annotated]
+    report = Report()
+    trees: dict[str, Tree] = {}
     targets = verify_folder(root, files, others, trees, report)
     again = "compile the centre again"
     if COMPOSITION in changed:

@@ -67,7 +67,7 @@ def _walk(
             collection = where[-1:] and not where[-1].startswith("'")
             step = (*where[:-1], f"{_word(where[-1])} {key!r}") if collection else (*where, repr(key))
             yield from _walk(step, left.get(key), right.get(key), e_at, f_at)
-        twice = len(left) != len(expected) or len(right) != len(found)  # type: ignore[arg-type]
+        twice = len(left) != len(expected) or len(right) != len(found)  # type: ignore[arg-type]  # `_keyed` took both
         if twice or (list(left) != list(right) and set(left) == set(right)):
             yield Difference(_line((*where, "order")), list(left), list(right), e_at, f_at)
         return
