@@ -11,6 +11,8 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 
+from lego_compile.hashing import sha256
+
 MANIFEST = "SHA256SUMS"
 TEMPORARY = ".lego-tmp-"
 DAMAGED = "is damaged, so nothing says which files are ours: restore it, or move the folder elsewhere"
@@ -144,15 +146,6 @@ def parents(path: str) -> list[str]:
     """``a/b/c`` → ``a``, ``a/b``."""
     parts = path.split("/")
     return ["/".join(parts[:n]) for n in range(1, len(parts))]
-
-
-def sha256(data: bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    # hashlib loads OpenSSL, 10 ms; CPython's own is _sha256 in 3.11, _sha2 later.
-    for name in ("_sha2", "_sha256", "hashlib"):
-        with suppress(ImportError):
-            return str(__import__(name).sha256(data).hexdigest())
-    raise ImportError("no sha256 in this Python")
 
 
 def matches(data: bytes | None, digest: str) -> bool:

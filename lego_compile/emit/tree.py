@@ -25,8 +25,8 @@ from lego_compile.emit.manifest import (
     matches,
     parents,
     path_fault,
-    sha256,
 )
+from lego_compile.hashing import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _replace(root: str, wanted: Mapping[str, File], stale: list[str], check: Cal
             _make_folders(folder, made)
             temporary = os.path.join(folder, f"{TEMPORARY}{os.getpid()}-{number}")
             temporaries[temporary] = target
-            _write_new(temporary, target, file)
+            write_new(temporary, target, file)
         for path in stale:
             _check_removable(os.path.join(root, path))
         check()
@@ -259,7 +259,12 @@ def _make_folders(folder: str, made: list[str]) -> None:
             raise failed(path, "created", error) from None
 
 
-def _write_new(temporary: str, target: str, file: File) -> None:
+def write_new(temporary: str, target: str, file: File) -> None:
+    """Write a file that is to take the place of ``target``.
+
+    Raises:
+        OutputError: it cannot be written; the message names the target.
+    """
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
