@@ -98,6 +98,15 @@ def explain(error: Any, source: Source, flow: list[int], last: Any) -> Problem:
     return Problem(words.kind, words.message, span, words.help, related)
 
 
+def _nesting(fail: _Failure) -> _Words | None:
+    """libyaml reads ahead, and may give up (at 1000 levels) before our own limit is seen."""
+    if "maximum nesting depth" not in fail.said:
+        return None
+    from lego_compile.source.yaml import DEEPEST
+
+    return _Words(f"more than {DEEPEST} levels, one inside the other", fail.at, kind="nesting")
+
+
 def _quotes(fail: _Failure) -> _Words | None:
     """Inside quotes: they never end, or a backslash is followed by the wrong thing."""
     if "quoted scalar" not in fail.context:
@@ -259,7 +268,7 @@ def _layout(fail: _Failure) -> _Words | None:
 
 # The first that recognises the failure speaks: what is inside quotes before what stands around them.
 _REWORDINGS = (
-    _quotes, _tab, _directive, _tag, _beginning, _brackets, _second_colon, _no_colon, _after, _layout,
+    _nesting, _quotes, _tab, _directive, _tag, _beginning, _brackets, _second_colon, _no_colon, _after, _layout,
 )  # fmt: skip
 
 
