@@ -1,0 +1,297 @@
+"""Registries, asked what references stand for: read-only, verified, from many threads at once.
+
+distribution/distribution:docs/content/spec/api.md@v3.0.0, opencontainers/distribution-spec:spec.md@v1.1.1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from types import TracebackType
+from urllib.parse import urljoin
+
+from lego_compile.registry.answers import next_link, object_of
+from lego_compile.registry.auth import Authorizer
+from lego_compile.registry.credentials import Credentials
+from lego_compile.registry.documents import (
+    INDEXES,
+    MANIFESTS,
+    Descriptor,
+    Index,
+    Manifest,
+    config,
+    digest_of,
+    read,
+    sha256,
+)
+from lego_compile.registry.model import Image, PlatformImage, RegistryError
+from lego_compile.registry.pools import origin
+from lego_compile.registry.reference import Place, check_reference, clean, is_digest, place
+from lego_compile.registry.transport import Answer, Transport
+
+LARGEST_MANIFEST = 4 * 1024 * 1024
+LARGEST_CONFIG = 8 * 1024 * 1024
+LARGEST_TAGS = 4 * 1024 * 1024
+PAGES = 100
+TAGS = 1000
+_ACCEPT = {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
+
+
+class Registries:
+    """Every registry that the user's references name.
+
+    Args:
+        credentials: the user's.
+        insecure: hosts (``host[:port]``) that may have a certificate of nobody's, or speak HTTP.
+        ca_file: certificates to trust besides the system's.
+        timeout: seconds between two bytes; a whole answer may take four times as long.
+        per_host: connections to one host.
+        attempts: how often a request is tried in all.
+        received: called with every number of bytes that arrives, from whatever thread.
+        sleep: waits between attempts.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: Credentials,
+        insecure: Collection[str] = (),
+        ca_file: str | None = None,
+        timeout: float = 30,
+        per_host: int = 6,
+        attempts: int = 5,
+        received: Callable[[int], None] = lambda n: None,  # noqa: ARG005
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._transport = Transport(
+            insecure=insecure,
+            ca_file=ca_file,
+            timeout=timeout,
+            per_host=per_host,
+            attempts=attempts,
+            received=received,
+            sleep=sleep,
+        )
+        self._authorizer = Authorizer(self._transport, credentials)
+
+    def __enter__(self) -> Registries:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+    def image(self, repository: str, reference: str) -> Image:
+        """The image that a tag or digest stands for, for every Linux platform that it has.
+
+        An index within an index is followed once. Of two images for one platform, the first counts.
+
+        Args:
+            repository: ``host[:port]/path``.
+            reference: a tag, or ``sha256:…``.
+
+        Raises:
+            RegistryError: when there is no answer that can be believed and used.
+        """
+        check_reference(repository, reference)
+        where = place(repository)
+        name = _name(repository, reference)
+        expected = Descriptor("", reference, -1) if is_digest(reference) else None
+        body, sent = self._manifest(where, reference, name, expected)
+        media, document = read(body, sent, name)
+        if isinstance(document, Manifest):
+            platform, image = self._platform(where, digest_of(body), document, name)
+            if not platform.startswith("linux/"):
+                raise _without_linux(name)
+            return Image(digest_of(body), media, {}, {platform: image})
+        platforms: dict[str, PlatformImage] = {}
+        self._collect(where, document, name, platforms, nested=False)
+        if not platforms:
+            raise _without_linux(name)
+        return Image(digest_of(body), media, document.annotations, dict(sorted(platforms.items())))
+
+    def digest(self, repository: str, reference: str) -> str:
+        """The digest that a registry says a reference stands for, without reading anything.
+
+        It is good for seeing whether a tag has moved. Nothing is verified, unlike by ``image``; a registry that
+        does not say it is asked for the document.
+
+        Raises:
+            RegistryError: as ``image`` does.
+        """
+        check_reference(repository, reference)
+        where = place(repository)
+        name = _name(repository, reference)
+        answer = self._ask("HEAD", where, f"manifests/{reference}", LARGEST_MANIFEST)
+        said = answer.headers.get("Docker-Content-Digest")
+        if answer.status == 404:
+            raise self._missing(where, reference, answer)
+        if answer.status != 200 or said is None:
+            expected = Descriptor("", reference, -1) if is_digest(reference) else None
+            return digest_of(self._manifest(where, reference, name, expected)[0])
+        if is_digest(reference) and said != reference:
+            raise RegistryError("wrong", f"{name}: {where.host} says that it is `{clean(said, 90)}`")
+        return sha256(said, name)
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """The tags of a repository, sorted; at most some 100,000 of them.
+
+        Raises:
+            RegistryError: as ``image`` does.
+        """
+        where = place(repository)
+        subject = f"the tags of `{repository}`"
+        found: set[str] = set()
+        answer = self._ask("GET", where, f"tags/list?n={TAGS}", LARGEST_TAGS)
+        asked = {answer.url}
+        for _ in range(PAGES):
+            if answer.status != 200:
+                raise self._unexpected(where, subject, answer)
+            listed = object_of(answer.body, subject).get("tags") or []  # null for none, as Go writes it
+            if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
+                raise RegistryError("wrong", f"{subject} are no list of texts")
+            found.update(listed)
+            following = next_link(answer.headers.get("Link", ""))
+            if following is None:
+                break
+            try:
+                url = urljoin(answer.url, following)
+            except ValueError:
+                url = ""
+            if not answer.own or origin(url) is None or origin(url) != origin(answer.url):
+                raise RegistryError("wrong", f"{subject} continue at another host")
+            if url in asked:
+                raise RegistryError("wrong", f"{subject} never end")
+            asked.add(url)
+            answer = self._authorizer.ask(
+                "GET", where, url, headers={}, limit=LARGEST_TAGS, plain=url.startswith("http:")
+            )
+        return tuple(sorted(found))
+
+    def _ask(self, method: str, where: Place, path: str, limit: int) -> Answer:
+        """Ask for something of a repository."""
+        return self._authorizer.ask(
+            method, where, f"https://{where.host}/v2/{where.path}/{path}", headers=_ACCEPT, limit=limit
+        )
+
+    def _manifest(
+        self, where: Place, reference: str, name: str, expected: Descriptor | None
+    ) -> tuple[bytes, str]:
+        """An index or a manifest, verified, and the type that it was sent with."""
+        if expected is not None and expected.size > LARGEST_MANIFEST:
+            raise RegistryError(
+                "wrong", f"{name} has a manifest of {expected.size} bytes, which is too large"
+            )
+        answer = self._ask("GET", where, f"manifests/{reference}", LARGEST_MANIFEST)
+        if answer.status == 404:
+            raise self._missing(where, reference, answer)
+        if answer.status != 200:
+            raise self._unexpected(where, name, answer)
+        _verify(answer, expected, where, f"the manifest of {name}")
+        return answer.body, answer.headers.get("Content-Type", "")
+
+    def _collect(
+        self, where: Place, index: Index, name: str, platforms: dict[str, PlatformImage], *, nested: bool
+    ) -> None:
+        """Add the images of an index, those for platforms that are known already left out.
+
+        containerd/containerd:core/images/image.go@v2.0.0 (Manifest) prefers the first of equals as well.
+        """
+        for entry in index.entries:
+            if entry.platform is not None and entry.platform in platforms:
+                continue
+            body, sent = self._manifest(where, entry.digest, name, entry)
+            media, document = read(body, sent, name)
+            if media != entry.media_type:
+                raise RegistryError(
+                    "wrong", f"{name} has an index that is mistaken about the type of a manifest"
+                )
+            if isinstance(document, Index):
+                if nested:
+                    raise RegistryError("unusable", f"{name} is an index in an index in an index")
+                self._collect(where, document, name, platforms, nested=True)
+                continue
+            platform, image = self._platform(where, entry.digest, document, name)
+            platform = entry.platform or platform  # engines choose by the index, even when it contradicts
+            if platform.startswith("linux/"):
+                platforms.setdefault(platform, image)
+
+    def _platform(
+        self, where: Place, digest: str, manifest: Manifest, name: str
+    ) -> tuple[str, PlatformImage]:
+        """The platform and the image of a manifest, whose configuration is asked for."""
+        wanted = manifest.config
+        if wanted.size > LARGEST_CONFIG:
+            raise RegistryError(
+                "wrong", f"{name} has a configuration of {wanted.size} bytes, which is too large"
+            )
+        answer = self._ask("GET", where, f"blobs/{wanted.digest}", LARGEST_CONFIG)
+        if answer.status == 404:
+            raise RegistryError(
+                "missing", f"{name} is incomplete: {where.login} has no configuration for it", "push it again"
+            )
+        if answer.status != 200:
+            raise self._unexpected(where, name, answer)
+        _verify(answer, wanted, where, f"the configuration of {name}")
+        facts = config(answer.body, name)
+        return facts.platform, PlatformImage(digest, manifest.layers, facts.labels, manifest.annotations)
+
+    def _unexpected(self, where: Place, name: str, answer: Answer) -> RegistryError:
+        words = self._authorizer.complaint(where, answer)
+        if answer.status == 404:
+            return RegistryError("missing", f"there are no {name}{words}", "check the name of the repository")
+        return RegistryError(
+            "wrong", f"{name}: {where.host} answers {answer.status}{words}, which means nothing here"
+        )
+
+    def _missing(self, where: Place, reference: str, answer: Answer) -> RegistryError:
+        """There is no such image; perhaps one whose tag has nearly that name."""
+        from difflib import get_close_matches
+
+        message = (
+            f"there is no {_name(where.repository, reference)}{self._authorizer.complaint(where, answer)}"
+        )
+        if is_digest(reference):
+            return RegistryError(
+                "missing", message, "it may have been deleted: take the digest of another release"
+            )
+        try:
+            tags = self.tags(where.repository)
+        except RegistryError:  # it is only for a hint
+            return RegistryError("missing", message, "check the name of the repository, and the tag")
+        near = get_close_matches(reference, tags[:10_000], n=3, cutoff=0.5)
+        if near:
+            return RegistryError(
+                "missing", message, f"did you mean {' or '.join(f'`{clean(tag, 128)}`' for tag in near)}?"
+            )
+        return RegistryError(
+            "missing", message, f"the repository has {len(tags)} other tags" if tags else None
+        )
+
+
+def _verify(answer: Answer, expected: Descriptor | None, where: Place, what: str) -> None:
+    """Bytes are what was asked for, or nothing of them is believed."""
+    digest = digest_of(answer.body)
+    if expected is not None and 0 <= expected.size != len(answer.body):
+        raise RegistryError("wrong", f"{what} has {len(answer.body)} bytes instead of {expected.size}")
+    if expected is not None and expected.digest != digest:
+        raise RegistryError("wrong", f"{what} is not what its digest says: {where.host} sent other bytes")
+    said = answer.headers.get("Docker-Content-Digest")
+    if said is not None and said.startswith("sha256:") and said != digest:
+        raise RegistryError(
+            "wrong", f"{what} is not what {where.host} says that it sends: the digest differs"
+        )
+
+
+def _without_linux(name: str) -> RegistryError:
+    return RegistryError("unusable", f"{name} has no image for Linux")
+
+
+def _name(repository: str, reference: str) -> str:
+    """A reference as people write it, in quotes."""
+    return f"`{repository}{'@' if is_digest(reference) else ':'}{reference}`"

@@ -1,0 +1,1 @@
+"""The registry room, judged by the registry that the Distribution project publishes."""
