@@ -8,6 +8,8 @@ import stat
 from lego_compile.source.document import Problem, Span
 
 LARGEST = 8 * 1024 * 1024
+LARGEST_REPORT = 64 * 1024 * 1024
+"""Machines write reports, and some name every file of an image."""
 
 _MARKS = (  # longest first: the mark of UTF-32 begins with that of UTF-16
     (b"\xff\xfe\x00\x00", "UTF-32"),
@@ -34,20 +36,40 @@ def read_text(name: str) -> tuple[str | None, list[Problem]]:
         The text, None when there is none, and at most one problem: ``unreadable`` or ``encoding``.
     """
     try:
+        return _read(name, LARGEST, "name the file that people write")
+    except FileNotFoundError:
+        return None, [_missing(name)]
+
+
+def read_if_there(name: str) -> tuple[str | None, list[Problem]]:
+    """Read as ``read_text`` does a report that may be missing: no text and no problem when nothing has that name."""
+    try:
+        return _read(name, LARGEST_REPORT, "name the report that a scanner wrote")
+    except FileNotFoundError:
+        return None, [_missing(name)] if os.path.islink(name) else []
+
+
+def _read(name: str, largest: int, too_large: str) -> tuple[str | None, list[Problem]]:
+    """What both have in common.
+
+    Raises:
+        FileNotFoundError: nothing has that name.
+    """
+    try:
         mode = os.stat(name).st_mode  # before opening: opening a pipe waits, and a device may act on it
         if not stat.S_ISREG(mode):
             what = next((words for test, words in _OTHER_KINDS if test(mode)), "no file")
             return None, [Problem("unreadable", f"`{name}` is {what}", None, "name a file")]
         with open(name, "rb") as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(largest + 1)
     except FileNotFoundError:
-        return None, [_missing(name)]
+        raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return None, [Problem("unreadable", f"`{name}` cannot be read: {why.lower()}", None)]
-    if len(data) > LARGEST:
-        message = f"`{name}` is larger than {LARGEST // 1024 // 1024} MiB"
-        return None, [Problem("unreadable", message, None, "name the file that people write")]
+    if len(data) > largest:
+        message = f"`{name}` is larger than {largest // 1024 // 1024} MiB"
+        return None, [Problem("unreadable", message, None, too_large)]
     return _decode(name, data)
 
 
