@@ -4,7 +4,8 @@
 
 Rounds are interleaved: each round runs every command once, so that a busy machine slows all of them. The median
 wall time and the median CPU time (user and system) of each are printed, with the ratio to the first row.
-Peers are measured where they are installed: Docker Compose (PyPI), Helm (``LEGO_HELM``).
+Peers are measured where they are installed: Docker Compose (PyPI), Helm (``LEGO_HELM``). ``lock`` asks a real registry
+(Debian's ``docker-registry``), beside skopeo.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import yaml
+
+from lego_compile.fingerprint import fingerprint
+from lego_compile.spec.load import schema_of
+from lego_compile.spec.view import view
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # for `tests.images`
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 URLS = "https://sso.example.org/oauth2"
 OAUTH = f"{{authorize_url: {URLS}/authorize, token_url: {URLS}/token, userdata_url: {URLS}/userinfo}}"
@@ -73,11 +81,24 @@ def center(name: str, bricks: int) -> tuple[str, str, str]:
         )
     )
 
+    known = view(yaml.safe_load(catalog), schema_of("catalog"))
+
     def pin(entry: str) -> str:
-        digest = hashlib.sha256(entry.encode()).hexdigest()
+        """A pin as `lego-compile lock` writes it, with two layers and the facts of a labelled image."""
+        digest = "sha256:" + hashlib.sha256(entry.encode()).hexdigest()
+        kind = "systems" if entry == "lab" else "bricks"
+        source = fingerprint(kind, "1", getattr(known, kind)[entry])
+        facts = (
+            "      conda: /opt/conda\n      provides:\n        batchspawner: '1.3'\n        jupyterhub: '5.4'\n"
+            if entry == "lab"
+            else f"      kernels:\n        python3:\n          language: python\n          title: Python of {entry}\n"
+            f"      prefix: /opt/bricks/{entry}\n"
+        )
         return (
             f"  {entry}:\n    release: '1'\n    repository: registry.example.org/lego/{entry}\n    tag: '1'\n"
-            f"    digest: sha256:{digest}\n    platforms:\n      linux/amd64: {{digest: sha256:{digest}, size: 1000}}\n"
+            f"    digest: {digest}\n    resolved_from: {source}\n    platforms:\n      linux/amd64:\n"
+            f"        digest: {digest}\n        size: 1500\n        layers:\n          {DIGEST}: 500\n"
+            f"          {digest}: 1000\n    facts:\n      name: {entry}\n{facts}"
         )
 
     lock = f"lego: 1\nlock: {name}\nsystems:\n{pin('lab')}bricks:\n{''.join(map(pin, entries))}"
@@ -126,6 +147,51 @@ def peers(folder: Path) -> dict[str, list[str]]:
     return found
 
 
+def lock_many(folder: Path, images: int, environment: dict[str, str]) -> None:
+    """Print how long ``lego-compile lock`` takes for many images of a real registry, beside skopeo asking in turn."""
+    from tests.images.oci import image, text
+    from tests.images.registry import NoRegistry, Registry, push
+
+    names = [f"brick-{i:04}" for i in range(images)]
+    try:
+        with Registry() as registry:
+            for name in ["lab", *names]:
+                push(registry.host, f"lego/{name}", "1", image({"linux/amd64": {"name": text(name)}}, {}, {}))
+            write(folder, ["many"], images)
+            via = ["--via", f"registry.example.org={registry.host}"]
+            locks = []
+            for _ in range(3):
+                (folder / "many.lock.yaml").unlink(missing_ok=True)
+                command = [
+                    sys.executable,
+                    "-m",
+                    "lego_compile",
+                    "-q",
+                    "lock",
+                    *via,
+                    str(folder / "many.yaml"),
+                ]
+                locks.append(run(command, environment, folder)[0])
+            again = run(command, environment, folder)[0]
+            print(f"{f'lock, {images + 1} images from nothing':44} {statistics.median(locks) * 1000:8.0f}")
+            print(f"{f'lock, {images + 1} images, all pinned':44} {again * 1000:8.0f}")
+            if shutil.which("skopeo"):
+                asked = names[:20]
+                started = time.perf_counter()
+                for name in asked:
+                    reference = f"docker://{registry.host}/lego/{name}:1"
+                    run(
+                        ["skopeo", "inspect", "--no-tags", "--tls-verify=false", reference],
+                        environment,
+                        folder,
+                    )
+                each = (time.perf_counter() - started) / len(asked)
+                print(f"{f'skopeo inspect, {images + 1} images in turn':44} {each * (images + 1) * 1000:8.0f}"
+                      f"   ({len(asked)} measured)")  # fmt: skip
+    except NoRegistry as missing:
+        print(f"lock: not measured: {missing}")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -163,6 +229,7 @@ def main() -> None:
             shutil.rmtree(folder / "out", ignore_errors=True)
             wall, cpu = run([*ours, "--jobs", jobs, *specs], environment, folder)
             print(f"{f'{fleet} centres x 50 bricks, --jobs {jobs}':44} {wall * 1000:8.0f} {cpu * 1000:8.0f}")
+        lock_many(folder, 20 if chosen.quick else 200, environment)
 
 
 if __name__ == "__main__":

@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 OK, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 FORMATS = ("full", "concise", "json", "github", "sarif", "junit")
 _MACHINE = ("json", "sarif", "junit")
-_WITH_VALUE = ("--out", "--target", "--jobs", "--output-format", "--color")
-COMMANDS = ("compile", "verify", "explain", "schema")
-
-_EPILOG = """\
-commands:
-  lego-compile SPEC...            compile; the default command
-  lego-compile verify DIR...      read artifacts back and prove that they agree
-  lego-compile explain CODE       what a diagnostic means and what to do
-  lego-compile schema             write the JSON Schemas for editors
-
-exit codes: 0 ok, 1 findings or stale outputs, 2 wrong usage or unusable files, 70 a bug of lego-compile
-"""
+HANDLERS = {
+    "compile": ("compiling", "compile_specs"),
+    "lock": ("locking", "lock_specs"),
+    "outdated": ("outdated", "list_outdated"),
+    "catalog": ("catalog", "tend_catalog"),
+    "show": ("showing", "show_specs"),
+    "verify": ("verifying", "verify_folders"),
+    "explain": ("reference", "explain"),
+    "schema": ("reference", "write_schemas"),
+}
+"""Command → module of ``commands`` and its function; imported when the command is run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):  # closed by the caller, as with `>&-`
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it lives as long as the process
-    command, words = _command(list(sys.argv[1:] if arguments is None else arguments))
+    from lego_compile.arguments import split
+
+    command, words = split(list(sys.argv[1:] if arguments is None else arguments))
     try:
         code = _run(command, words)
         sys.stdout.flush()
@@ -68,94 +69,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _command(words: list[str]) -> tuple[str, list[str]]:
-    """The command, and the words without it: the first word that is neither an option nor an option's value."""
-    for index, word in enumerate(words):
-        if word.startswith("-") or (index and words[index - 1] in _WITH_VALUE):
-            continue
-        return (word, words[:index] + words[index + 1 :]) if word in COMMANDS else ("compile", words)
-    return "compile", words
-
-
 def _run(command: str, words: list[str]) -> int:
-    from lego_compile import commands
+    from lego_compile.arguments import parser_of
 
-    parser = _parser(command)
-    chosen = parser.parse_args(words)
+    parser = parser_of(command)
+    chosen = parser.parse_intermixed_args(words)  # options may stand before, between and after the others
     if getattr(chosen, "output_format", "full") not in FORMATS:  # argparse does not check a default
         parser.error(f"LEGO_OUTPUT_FORMAT is {chosen.output_format!r}; it can be {', '.join(FORMATS)}")
-    if command == "compile":
-        if not chosen.specs:
-            parser.error("name at least one centre spec, such as centers/grenoble.yaml")
-        return commands.compile_specs(chosen)
-    if command == "verify":
-        return commands.verify_folders(chosen)
-    if command == "explain":
-        return commands.explain(chosen)
-    return commands.write_schemas(chosen)
+    if command == "compile" and not chosen.specs:
+        parser.error("name at least one centre spec, such as centers/grenoble.yaml")
+    module, function = HANDLERS[command]
+    from importlib import import_module
+
+    code: int = getattr(import_module(f"lego_compile.commands.{module}"), function)(chosen)
+    return code
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
-    is_default = command == "compile"
-    parser = argparse.ArgumentParser(
-        prog="lego-compile" if is_default else f"lego-compile {command}",
-        description="Compile centre specs into agreeing JupyterHub deployments." if is_default else None,
-        epilog=_EPILOG if is_default else None,
-        formatter_class=_formatter,
-        allow_abbrev=False,
-    )
-    if is_default:
-        parser.add_argument("--version", action="version", version=f"lego-compile {__version__}")
-        parser.add_argument(
-            "specs", nargs="*", metavar="SPEC", help="centre specs, such as centers/grenoble.yaml"
-        )
-        parser.add_argument(
-            "--check", action="store_true", help="write nothing; exit 1 when outputs are not current"
-        )
-        parser.add_argument(
-            "--target",
-            action="append",
-            default=[],
-            metavar="T",
-            help="write only this target's files (repeatable)",
-        )
-        parser.add_argument("--out", default="out", metavar="DIR", help="output folder (default: out)")
-        parser.add_argument(
-            "--jobs", type=_jobs, default=0, metavar="N", help="processes (default: by the work)"
-        )
-    if command in ("compile", "verify"):
-        parser.add_argument("--strict", action="store_true", help="treat warnings as errors")
-        parser.add_argument(
-            "--output-format",
-            choices=FORMATS,
-            default=os.environ.get("LEGO_OUTPUT_FORMAT") or "full",
-            help="of diagnostics; json, sarif and junit go to standard output",
-        )
-        parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
-        parser.add_argument("-q", "--quiet", action="store_true", help="print diagnostics only")
-    if command == "verify":
-        parser.add_argument("folders", nargs="+", metavar="DIR", help="output folders, such as out/grenoble")
-    if command == "explain":
-        parser.add_argument(
-            "code", nargs="?", metavar="CODE", help="a diagnostic code such as LC402; all without one"
-        )
-    if command == "schema":
-        parser.add_argument(
-            "--check", action="store_true", help="write nothing; exit 1 when schemas are not current"
-        )
-        parser.add_argument("--out", default="schemas", metavar="DIR", help="folder (default: schemas)")
-    return parser
-
-
-def _formatter(prog: str) -> argparse.RawDescriptionHelpFormatter:
-    """Help with a width of ours: asking for the terminal's imports shutil, at every start."""
-    return argparse.RawDescriptionHelpFormatter(prog, width=100)
-
-
-def _jobs(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 256")
-    return int(text)
+def complain(message: str) -> int:
+    """Say what is wrong with how a command was called; returns the exit code."""
+    print(f"lego-compile: {message}", file=sys.stderr)
+    return USAGE
 
 
 def print_findings(findings: Sequence[Finding], chosen: argparse.Namespace) -> None:

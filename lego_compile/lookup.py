@@ -1,13 +1,12 @@
-"""What a name of a centre stands for: an entry of the catalog and a pin of the lock, which have to agree."""
+"""What a name of a centre stands for: an entry of the catalog and a pin of the lock that was made from it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lego_compile.diagnostic.model import Label, Path, Report
-from lego_compile.ir.model import Limits
+from lego_compile.fingerprint import fingerprint, tag_of
 from lego_compile.spec.conform import nearest
 
 if TYPE_CHECKING:
@@ -16,7 +15,9 @@ if TYPE_CHECKING:
     from lego_compile.spec.center import CenterSpec
     from lego_compile.spec.lock import LockSpec, Pin
 
-_RELOCK = "pin it again in the lock (README, “The lock”)"
+WORDS = {"bricks": "brick", "systems": "system image"}
+"""What a kind of entry is called in messages."""
+RELOCK = "write the lock again: lego-compile lock SPEC"
 
 
 class Names(NamedTuple):
@@ -29,17 +30,36 @@ class Names(NamedTuple):
     report: Report
 
 
-def find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Pin, str] | None:
-    """The catalog's entry for a use, its pin, and its name; reports LC301-LC304 and returns None otherwise."""
-    report, name = names.report, use.partition("@")[0]
-    release = use.partition("@")[2]
-    known: Mapping[str, Brick | System] = getattr(names.catalog, kind)
-    pins: Mapping[str, Pin] = getattr(names.lock, kind)
-    word = "brick" if kind == "bricks" else "system image"
+def uses(center: CenterSpec, kind: str) -> Iterator[tuple[str, Path]]:
+    """Everything that a centre asks for of one kind, with the place that asks, in the order of the spec.
+
+    Args:
+        center: the centre.
+        kind: ``"systems"`` or ``"bricks"``; offered bricks come after the fixed ones of their profile.
+    """
+    if kind == "systems":
+        yield center.system, ("center", "system")
+    for slug, profile in center.profiles.items():
+        here: Path = ("center", "profiles", slug)
+        if kind == "systems":
+            if profile.system:
+                yield profile.system, (*here, "system")
+            continue
+        yield from ((use, (*here, "bricks", index)) for index, use in enumerate(profile.bricks))
+        yield from ((use, (*here, "offer", index)) for index, use in enumerate(profile.offer))
+
+
+def find_entry(
+    kind: str, use: str, origin: Path, catalog: CatalogSpec, report: Report
+) -> Brick | System | None:
+    """The catalog's entry for a use; None, with LC301 or LC302 in the report, when there is none."""
+    name, _, release = use.partition("@")
+    known: Mapping[str, Brick | System] = getattr(catalog, kind)
+    word = WORDS[kind]
     entry = known.get(name)
     if entry is None:
         guess = nearest(name, known)
-        other = getattr(names.catalog, "bricks" if kind == "systems" else "systems")
+        other = getattr(catalog, "bricks" if kind == "systems" else "systems")
         hint = f"{name!r} is a {'system image' if kind == 'bricks' else 'brick'}" if name in other else None
         report.add(
             "LC301",
@@ -59,6 +79,17 @@ def find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Pin, str
             help=f"did you mean {guess!r}? it has {have}" if guess else f"it has {have}",
         )
         return None
+    return entry
+
+
+def find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Any, str] | None:
+    """The catalog's entry for a use, its pin, and its name; reports LC301-LC304, LC315 and returns None otherwise."""
+    report, (name, _, release) = names.report, use.partition("@")
+    entry = find_entry(kind, use, origin, names.catalog, report)
+    if entry is None:
+        return None
+    pins: Mapping[str, Pin] = getattr(names.lock, kind)
+    word = WORDS[kind]
     pin = pins.get(use)
     if pin is None:
         report.add(
@@ -66,7 +97,7 @@ def find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Pin, str
             f"{word} {use!r} is not in the lock",
             origin,
             related=(Label(("lock", kind), "the lock holds others", key=True),),
-            help=_RELOCK,
+            help=RELOCK,
         )
         return None
     place: Path = ("lock", kind, use)
@@ -82,33 +113,45 @@ def find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Pin, str
                 f"the lock has {key} {found!r} for {use!r}, and the catalog says {expected!r}",
                 (*place, key),
                 related=(Label(where, "declared here", key=key == "release"),),
-                help=_RELOCK,
+                help=RELOCK,
             )
             return None
-    info = entry.releases.get(pin.release)
-    if info is None:
+    if pin.release not in entry.releases:
         report.add(
             "LC304",
             f"the lock has release {pin.release!r} of {name!r}, which the catalog does not list",
             (*place, "release"),
             related=(Label((*declared, "releases"), "its releases", key=True),),
-            help=_RELOCK,
+            help=RELOCK,
         )
         return None
-    if (info.tag or pin.release) != pin.tag:
+    tag = tag_of(entry, pin.release)
+    if tag != pin.tag:
         report.add(
             "LC304",
-            f"the lock has tag {pin.tag!r} for {use!r}, and the catalog says {info.tag or pin.release!r}",
+            f"the lock has tag {pin.tag!r} for {use!r}, and the catalog says {tag!r}",
             (*place, "tag"),
             related=(Label((*declared, "releases", pin.release), "declared here", key=True),),
-            help=_RELOCK,
+            help=RELOCK,
         )
         return None
+    if pin.resolved_from != fingerprint(kind, pin.release, entry):
+        report.add(
+            "LC315",
+            f"the catalog's entry {name!r} is not what the lock was made from",
+            (*place, "resolved_from"),
+            related=(Label(declared, "changed since, in what matters to its image", key=True),),
+            help=RELOCK,
+        )
     return entry, pin, name
 
 
-def check_lock(lock: LockSpec, report: Report) -> None:
-    """No digest stands for two repositories: bytes that are an ocean brick are no system image (LC304)."""
+def check_lock(center: CenterSpec, lock: LockSpec, report: Report) -> None:
+    """A lock says nothing that cannot be, and nothing that its centre does not ask for.
+
+    No digest stands for two repositories: bytes that are an ocean brick are no system image (LC304). A lock that
+    has the name of the centre pins what the centre uses and no more (LC316); one of another name is shared.
+    """
     first: dict[str, tuple[str, Path]] = {}
     for kind, pins in (("systems", lock.systems), ("bricks", lock.bricks)):
         for use, pin in pins.items():
@@ -120,114 +163,18 @@ def check_lock(lock: LockSpec, report: Report) -> None:
                     f"the lock has one digest for {repository!r} and {pin.repository!r}",
                     here,
                     related=(Label(at, "the same digest"),),
-                    help=_RELOCK,
+                    help=RELOCK,
                 )
-
-
-def check_facts(kind: str, name: str, entry: Any, pin: Pin, origin: Path, report: Report) -> None:
-    """What the image says of itself, where it says something, is what the catalog says of it (LC304)."""
-    label = "brick" if kind == "bricks" else "system"
-    declared: dict[str, object] = {"name": name}
-    if kind == "bricks":
-        kernels = ", ".join(sorted(kernel.directory for kernel in entry.kernels))
-        declared |= {"prefix": entry.prefix, "subpath": entry.subpath, "kernels": kernels}
-    else:
-        declared |= {"home": entry.home, "conda": entry.conda, "user": f"{entry.uid}:{entry.gid}"}
-    for key, expected in declared.items():
-        stated = pin.facts.get(f"{label}.{key}")
-        if stated is not None and key == "kernels":
-            stated = _directories(stated)
-        if stated is not None and stated != expected:
-            report.add(
-                "LC304",
-                f"the image of {name!r} states {key} {stated!r}, and the catalog says {expected!r}",
-                origin,
-                related=(
-                    Label(("catalog", kind, name, "uid" if key == "user" else key), "declared here"),
-                    Label(("lock", kind), "stated by the image", key=True),
-                ),
-                help="correct the catalog: the image is right about itself",
-            )
-
-
-def _directories(stated: str) -> str:
-    """Directories of the kernelspecs that a label lists as JSON; the text itself when it is something else."""
-    import json
-
-    try:
-        return ", ".join(sorted(str(kernel["dir"]) for kernel in json.loads(stated)))
-    except (ValueError, TypeError, KeyError):
-        return stated
-
-
-def check_platforms(
-    word: str, name: str, entry: Brick | System, pin: Pin, origin: Path, names: Names
-) -> None:
-    """Every platform of the centre's machines is one that the image is built for (LC407)."""
-    kind = "bricks" if word == "brick" else "systems"
-    for index, platform in enumerate(names.center.platforms):
-        if platform not in entry.platforms or platform not in pin.platforms:
-            have = entry.platforms if platform not in entry.platforms else tuple(pin.platforms)
-            asked: Path = ("center", "platforms", index)
-            names.report.add(
-                "LC407",
-                f"{word} {name!r} is not available for {platform}",
-                origin,
-                note=f"built for {', '.join(have)}",
-                related=(
-                    Label(asked, "the centre has such machines"),
-                    Label(("catalog", kind, name, "platforms"), "declared here", key=True),
-                ),
-                help="use another release or profile, or remove the platform",
-            )
-
-
-def check_requirements(
-    name: str,
-    brick: Brick,
-    system_name: str,
-    system: System,
-    limits: Limits,
-    origin: Path,
-    here: Path,
-    report: Report,
-) -> None:
-    """The system image provides what a brick needs, and the profile has the GPU that it needs (LC408)."""
-    for package, lowest in brick.requires.system.items():
-        have = system.provides.get(package)
-        if have is not None and _numbers(have) >= _numbers(lowest):
-            continue
-        wanted: Path = ("catalog", "bricks", name, "requires", "system", package)
-        given: Path = ("catalog", "systems", system_name, "provides")
-        report.add(
-            "LC408",
-            f"brick {name!r} needs {package} {lowest}, and system image {system_name!r} "
-            + (f"provides {have}" if have else "does not say that it provides it"),
-            origin,
-            related=(
-                Label(wanted, "needed here"),
-                Label((*given, package) if have else given, "provided here", key=not have),
-            ),
-            help="use a newer system image, or an older release of the brick",
-        )
-    vendor = brick.requires.gpu
-    if vendor and (not limits.gpus or limits.gpu_vendor != vendor):
-        report.add(
-            "LC408",
-            f"brick {name!r} needs a GPU of {vendor}, and the profile has "
-            + (f"GPUs of {limits.gpu_vendor}" if limits.gpus else "none"),
-            origin,
-            related=(
-                Label(("catalog", "bricks", name, "requires", "gpu"), "needed here"),
-                Label((*here, "resources"), "what the profile has", key=True),
-            ),
-            help=f"add `gpu: {{vendor: {vendor}, count: 1}}` to `resources:` of the profile",
-        )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Numeric parts without trailing zeros: 2.39.0 is 2.39."""
-    numbers = [int(part) for part in re.findall(r"\d+", version.split("-")[0])]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+    if lock.lock != center.center:
+        return
+    for kind, pins in (("systems", lock.systems), ("bricks", lock.bricks)):
+        asked = {use for use, _origin in uses(center, kind)}
+        for use in pins:
+            if use not in asked:
+                report.add(
+                    "LC316",
+                    f"the lock of {center.center!r} pins {WORDS[kind]} {use!r}, which the centre does not use",
+                    ("lock", kind, use),
+                    key=True,
+                    help=RELOCK,
+                )

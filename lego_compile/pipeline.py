@@ -13,6 +13,7 @@ from lego_compile.ir.features import needs
 from lego_compile.ir.project import project
 from lego_compile.mirrors import Mirrors
 from lego_compile.resolve import resolve
+from lego_compile.sizes import check_budget
 from lego_compile.spec.load import Inputs, Read, Sources, load
 from lego_compile.targets import Options, Target, capability
 from lego_compile.targets import load as load_target
@@ -44,13 +45,14 @@ class Outcome(NamedTuple):
     unreadable: bool = False
 
 
-def compile_center(spec: str, read: Read, *, strict: bool = False) -> Outcome:
+def compile_center(spec: str, read: Read, *, strict: bool = False, find: Read | None = None) -> Outcome:
     """Compile one centre for all of its targets, in memory, and prove the result.
 
     Args:
         spec: file name of the centre spec.
         read: reads a file.
         strict: treat warnings as errors.
+        find: reads a scan report, which may be missing: no text and no problem then; ``read_if_there`` when unsaid.
     """
     report, sources = Report(), Sources()
     files: dict[str, File] = {}
@@ -58,7 +60,7 @@ def compile_center(spec: str, read: Read, *, strict: bool = False) -> Outcome:
     try:
         inputs = load(spec, read, sources, report)
         name = inputs.center.center
-        files = _compile(inputs, sources, report, strict=strict)
+        files = _compile(inputs, sources, report, find, strict=strict)
         failed = False
     except CompileFailed:
         failed = True
@@ -81,7 +83,9 @@ def _findings(report: Report, sources: Sources) -> list[Finding]:
     return order([view(each, sources.trees, sources.texts) for each in report])
 
 
-def _compile(inputs: Inputs, sources: Sources, report: Report, *, strict: bool) -> dict[str, File]:
+def _compile(
+    inputs: Inputs, sources: Sources, report: Report, find: Read | None, *, strict: bool
+) -> dict[str, File]:
     mirrors = Mirrors(inputs.center.mirrors)
     targets = [load_target(name) for name in inputs.options]
     options = {
@@ -89,23 +93,36 @@ def _compile(inputs: Inputs, sources: Sources, report: Report, *, strict: bool) 
         for target in targets
     }
     deployment = resolve(inputs.center, inputs.catalog, inputs.lock, mirrors, inputs.options, report)
+    if inputs.center.scans is not None:
+        _check_scans(inputs, sources, report, find)
     if deployment is None:
         report.stop_if_errors()
         raise CompileFailed
     check(deployment, report)
+    check_budget(inputs.center, inputs.lock, report)
     for target in targets:
         _check_target(target, deployment, inputs.options[target.name], options[target.name], report)
     report.stop_if_errors(strict=strict)
-    files = {COMPOSITION: File(emit_json.dump(composition_tree(deployment, options)).encode())}
+    files = {COMPOSITION: File(emit_json.dump(composition_tree(deployment, options, mirrors.rules)).encode())}
     for target in targets:
         own = project(deployment, target.name, own_home=target.own_home, limits_home=target.limits_home)
         emitted = target.emit(target.lower(own, options[target.name]))
         root = f"out/{deployment.center}/{target.name}"
         plain = {path: file.data for path, file in emitted.items()}
-        verify_target(target, deployment, options[target.name], plain, root, sources.trees, report)
+        verify_target(
+            target, deployment, options[target.name], plain, root, sources.trees, report, mirrors.rules
+        )
         files.update({f"{target.name}/{path}": file for path, file in emitted.items()})
     report.stop_if_errors(strict=strict)
     return files
+
+
+def _check_scans(inputs: Inputs, sources: Sources, report: Report, find: Read | None) -> None:
+    from lego_compile.scans.check import check_scans
+    from lego_compile.source.read import read_if_there
+
+    said_in = sources.trees["center"].span(("scans", "reports")).file
+    check_scans(inputs.center, inputs.lock, said_in, find or read_if_there, report)
 
 
 def _check_target(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from lego_compile.agreement import Used, check_facts, check_platforms, check_requirements, provided
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.kernels import environment_names, kernel_name
 from lego_compile.ir.model import (
@@ -18,16 +19,16 @@ from lego_compile.ir.model import (
     Limits,
     SystemImage,
 )
-from lego_compile.lookup import Names, check_facts, check_lock, check_platforms, check_requirements, find
+from lego_compile.lookup import Names, check_lock, find
 from lego_compile.mirrors import Mirrors
+from lego_compile.sizes import in_bytes
 from lego_compile.spec.conform import nearest
 
 if TYPE_CHECKING:
-    from lego_compile.spec.catalog import Brick, CatalogSpec
+    from lego_compile.spec.catalog import CatalogSpec
     from lego_compile.spec.center import CenterSpec, Data, Profile
     from lego_compile.spec.lock import LockSpec, Pin
 
-_UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _OURS = re.compile(
     r"^(CONDA_|JUPYTERHUB_|JPY_|LEGO_|PYTHONNOUSERSITE$|PYTHONHOME$|PYTHONPATH$|HOME$|PATH$|USER$|SHELL$)"
 )
@@ -49,7 +50,7 @@ def resolve(
         lock: digests and facts of those that the centre uses.
         mirrors: rules of the centre, applied to every image.
         targets: names of the enabled targets.
-        report: receives the findings (LC301-LC314, LC407, LC408).
+        report: receives the findings (LC301-LC316, LC407-LC409).
 
     Returns:
         What could be resolved, so that the next passes can report too; None when no profile could be.
@@ -65,7 +66,7 @@ def resolve(
             key=True,
             help="a centre has at least one platform, and a block for it below `targets:`",
         )
-    check_lock(lock, report)
+    check_lock(center, lock, report)
     _check_profiles(center, report)
     data = _data(center, enabled, report)
     profiles = [_profile(slug, profile, data, names) for slug, profile in center.profiles.items()]
@@ -81,14 +82,9 @@ def resolve(
         center=center.center,
         title=center.title,
         profiles=resolved,
-        home_size=memory(size) if size else None,
+        home_size=in_bytes(size) if size else None,
         groups=tuple(groups),
     )
-
-
-def memory(text: str) -> int:
-    """Bytes of a ``Memory`` value (``8G`` is 8·1024³)."""
-    return int(text[:-1]) * _UNITS[text[-1]]
 
 
 def _check_profiles(center: CenterSpec, report: Report) -> None:
@@ -155,19 +151,20 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
     center, report = names.center, names.report
     here: Path = ("center", "profiles", slug)
     asked = (*here, "system") if profile.system else ("center", "system")
-    found = find("systems", profile.system or center.system, asked, names)
+    use = profile.system or center.system
+    found = find("systems", use, asked, names)
     bricks = _bricks(profile, here, names)
     if found is None:
         return None
     system, pin, name = found
-    check_platforms("system image", name, system, pin, asked, names)
-    check_facts("systems", name, system, pin, asked, report)
+    container = Used("systems", name, use, system, pin, asked)
     limits = _limits(profile)
-    for each in bricks:
-        check_platforms("brick", each.name, each.brick, each.pin, each.origin, names)
-        check_facts("bricks", each.name, each.brick, each.pin, each.origin, report)
-        check_requirements(each.name, each.brick, name, system, limits, each.origin, here, report)
-    kernels = environment_names(system.conda, (each.brick.prefix for each in bricks))
+    for each in (container, *bricks):
+        check_platforms(each, center.platforms, report)
+        check_facts(each, center.platforms, report)
+    for brick in bricks:
+        check_requirements(brick, container, center.platforms, limits, here, report)
+    kernels = environment_names(system.conda, (each.entry.prefix for each in bricks))
     mounts = [_mount(each, kernels, names) for each in bricks]
     fixed = tuple(sorted((m for m in mounts if m.origin[-2] == "bricks"), key=lambda m: m.prefix))
     offers = tuple(sorted((m for m in mounts if m.origin[-2] == "offer"), key=lambda m: m.name))
@@ -178,7 +175,12 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         gid=system.gid,
         conda=system.conda,
         environments=tuple(system.environments),
-        provides=tuple(sorted(system.provides.items())),
+        provides=tuple(
+            sorted(
+                (package, version)
+                for package, (version, _) in provided(container, center.platforms[0]).items()
+            )
+        ),
         origin=asked,
         declared=("catalog", "systems", name),
     )
@@ -227,26 +229,17 @@ def _limits(profile: Profile) -> Limits:
     asked = profile.resources
     return Limits(
         cpu=round(asked.cpu * 1000) if asked.cpu else None,
-        memory=memory(asked.memory) if asked.memory else None,
+        memory=in_bytes(asked.memory) if asked.memory else None,
         gpus=asked.gpu.count if asked.gpu else 0,
         gpu_vendor=asked.gpu.vendor if asked.gpu else "",
     )
 
 
-class _Found(NamedTuple):
-    """A brick of a profile, with everything that its name stands for."""
-
-    name: str
-    brick: Brick
-    pin: Pin
-    origin: Path
-
-
-def _bricks(profile: Profile, here: Path, names: Names) -> list[_Found]:
+def _bricks(profile: Profile, here: Path, names: Names) -> list[Used]:
     """The bricks of a profile, fixed before offered; those that could not be found are in the report."""
     uses = [(use, (*here, "bricks", index)) for index, use in enumerate(profile.bricks)]
     uses += [(use, (*here, "offer", index)) for index, use in enumerate(profile.offer)]
-    found, first_at = [], {}  # type: tuple[list[_Found], dict[str, Path]]
+    found, first_at = [], {}  # type: tuple[list[Used], dict[str, Path]]
     for use, origin in uses:
         name = use.partition("@")[0]
         first = first_at.setdefault(name, origin)
@@ -262,12 +255,12 @@ def _bricks(profile: Profile, here: Path, names: Names) -> list[_Found]:
             continue
         one = find("bricks", use, origin, names)
         if one is not None:
-            found.append(_Found(name, one[0], one[1], origin))
+            found.append(Used("bricks", name, use, one[0], one[1], origin))
     return found
 
 
-def _mount(found: _Found, environments: Mapping[str, str], names: Names) -> BrickMount:
-    brick = found.brick
+def _mount(found: Used, environments: Mapping[str, str], names: Names) -> BrickMount:
+    brick = found.entry
     return BrickMount(
         name=found.name,
         title=brick.title,

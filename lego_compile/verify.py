@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lego_compile.diagnostic.model import Label, Report
-from lego_compile.ir.diff import differences
+from lego_compile.ir.diff import Difference, differences
 from lego_compile.ir.model import Deployment, Path
 from lego_compile.ir.project import project
+from lego_compile.mirrors import Mirrors
 from lego_compile.targets import TARGETS, Options, Target, load
 
 if TYPE_CHECKING:
@@ -21,11 +22,14 @@ COMPOSITION = "composition.json"
 """What went in, at the top of a centre's output folder: the side that every target is compared with."""
 
 
-def composition_tree(deployment: Deployment, options: Mapping[str, Options]) -> dict[str, Any]:
-    """The contents of ``composition.json``."""
+def composition_tree(
+    deployment: Deployment, options: Mapping[str, Options], mirrors: Mapping[str, str]
+) -> dict[str, Any]:
+    """The contents of ``composition.json``; every reference in it is already behind the mirrors."""
     from lego_compile.ir.plain import to_plain
 
-    return {**to_plain(deployment), "options": {name: dict(each) for name, each in options.items()}}
+    plain = {name: dict(each) for name, each in options.items()}
+    return {**to_plain(deployment), "options": plain, "mirrors": dict(mirrors)}
 
 
 def verify_target(
@@ -36,6 +40,7 @@ def verify_target(
     root: str,
     trees: dict[str, Tree],
     report: Report,
+    mirrors: Mapping[str, str] | None = None,
 ) -> None:
     """Report every way in which a target's files do not say what the deployment says (LC701-LC705).
 
@@ -47,6 +52,7 @@ def verify_target(
         root: the target's folder, for names of files in messages.
         trees: receives the artifacts that a finding points into.
         report: receives the findings.
+        mirrors: the centre's rules, for an image that is called by the name it has without them.
     """
     expected = project(deployment, target.name, own_home=target.own_home, limits_home=target.limits_home)
     lifted = target.lift(files)
@@ -57,16 +63,29 @@ def verify_target(
         if not lifted.complaints:
             report.add("LC705", f"nothing could be read back from {root}", ("file", root))
         return
+    rules = Mirrors(mirrors or {})
     found: list[tuple[str, Path, Path]] = [
-        (each.message, each.found_at, each.expected_at) for each in differences(expected, lifted.deployment)
+        (each.message + _unmirrored(each, rules), each.found_at, each.expected_at)
+        for each in differences(expected, lifted.deployment)
     ]
     for each in differences(dict(options), dict(lifted.options)):
-        found.append((f"option {each.message}", _option_place(lifted.places, each.where), ()))
+        message = f"option {each.message}{_unmirrored(each, rules)}"
+        found.append((message, _option_place(lifted.places, each.where), ()))
     if not found and (expected != lifted.deployment or dict(options) != dict(lifted.options)):
         found.append((f"{target.title} reads back differently, in a way that has no words yet", (), ()))
     for message, found_at, expected_at in found:
         related = (Label(expected_at, "asked for here"),) if expected_at[:1] == ("center",) else ()
         report.add("LC701", message, place(found_at) if found_at else ("file", root), related=related)
+
+
+def _unmirrored(difference: Difference, mirrors: Mirrors) -> str:
+    """Words for an image that has the name it is published under, where the name of its mirror should be."""
+    found, expected = difference.found, difference.expected
+    if not isinstance(found, str) or not isinstance(expected, str):
+        return ""
+    if mirrors.reference(found, ()) != expected:
+        return ""
+    return ": the image is the same, and is pulled past the centre's mirror"
 
 
 def verify_folder(
@@ -99,10 +118,12 @@ def verify_folder(
     try:
         data = json.loads(files[COMPOSITION])
         deployment = from_plain(data)
-        options = data["options"]
+        options, mirrors = data["options"], data["mirrors"]
         known = [target for target in TARGETS if target in options]
         if not isinstance(options, dict) or any(not isinstance(options[target], dict) for target in known):
             raise NotADeployment("`options` is no mapping of mappings")
+        if not isinstance(mirrors, dict) or not all(isinstance(each, str) for each in mirrors.values()):
+            raise NotADeployment("`mirrors` is no mapping of registries")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         report.add("LC705", f"{name!r} is not a composition that lego-compile wrote: {error}", ("file", name))
         return ()
@@ -112,7 +133,8 @@ def verify_folder(
             for path, bytes_ in files.items()
             if path.startswith(f"{target}/")
         }
-        verify_target(load(target), deployment, options[target], below, f"{root}/{target}", trees, report)
+        name = f"{root}/{target}"
+        verify_target(load(target), deployment, options[target], below, name, trees, report, mirrors)
     for path, data_ in foreign.items():
         name, _, below_name = path.partition("/")
         reason = load(name).obeys(below_name, data_) if name in known else None

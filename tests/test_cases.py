@@ -31,6 +31,18 @@ MISTAKES = sorted(
 )
 COMPILES = sorted(path.name for path in (CASES / "ok").iterdir() if path.is_dir())
 SHOWN_ELSEWHERE = {
+    "LC317": "tests/lock/test_lock_pins.py",
+    "LC321": "tests/lock/test_lock_registries.py",
+    "LC322": "tests/lock/test_lock_registries.py",
+    "LC323": "tests/lock/test_lock_registries.py",
+    "LC324": "tests/lock/test_lock_registries.py",
+    "LC325": "tests/lock/test_lock_registries.py",
+    "LC326": "tests/lock/test_lock_refusals.py",
+    "LC327": "tests/lock/test_lock_refusals.py",
+    "LC328": "tests/lock/test_lock_registries.py",
+    "LC329": "tests/lock/test_lock_pins.py",
+    "LC330": "tests/lock/test_lock_pins.py",
+    "LC331": "tests/test_cataloguing_images.py",
     "LC701": "tests/cli/test_cli_verify.py",
     "LC702": "tests/cli/test_cli_verify.py",
     "LC703": "tests/cli/test_cli_verify.py",

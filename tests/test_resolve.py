@@ -13,7 +13,8 @@ from lego_compile.diagnostic.model import Report
 from lego_compile.ir.model import Deployment, ImageRef, Limits
 from lego_compile.mirrors import Mirrors
 from lego_compile.pipeline import compile_center
-from lego_compile.resolve import memory, resolve
+from lego_compile.resolve import resolve
+from lego_compile.sizes import in_bytes
 from lego_compile.source.read import read_text
 from lego_compile.spec.load import Sources, load
 
@@ -111,7 +112,7 @@ def test_units(tmp_path: Path) -> None:
 
     assert Limits(500, 8 * 1024**3, 1, "nvidia") == deployment.profiles[0].limits
     assert 1024**4 == deployment.home_size
-    assert [1024, 3 * 1024**2] == [memory("1K"), memory("3M")]
+    assert [1024, 3 * 1024**2] == [in_bytes("1K"), in_bytes("3M")]
 
 
 def test_data_has_a_source_for_each_target(tmp_path: Path) -> None:

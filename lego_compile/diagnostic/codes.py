@@ -456,9 +456,9 @@ _code(
     So only digests are written to the output, and compiling never asks a registry for one.
     """,
     """
-    Write the lock anew. This is the one command that uses the network; commit what it writes.
+    Write the lock. This is the one command that uses the network; commit what it writes.
 
-        (see README, “The lock”, for how to pin an image)
+        lego-compile lock centers/grenoble.yaml
     """,
 )
 
@@ -474,9 +474,9 @@ _code(
     in the launcher, and the kernel dies when it is started.
     """,
     """
-    If the catalog is right, write the lock anew; if the image is right, correct the catalog.
+    If the catalog is right, write the lock again; if the image is right, correct the catalog.
 
-        (see README, “The lock”, for how to pin an image)
+        lego-compile lock centers/grenoble.yaml
     """,
 )
 
@@ -647,6 +647,239 @@ _code(
     """,
 )
 
+_code(
+    "LC315",
+    "lock made from another catalog entry",
+    """
+    The catalog's entry of an image was changed after the image was pinned, in something that its pin was made
+    from or checked against: where it is published, its prefix, its kernels, what it needs.
+    """,
+    """
+    The facts in the lock were compared with the entry as it was. Nobody has compared the image with what the
+    entry says now.
+    """,
+    """
+    Write the lock again. The pinned digest stays; the image's facts are read again and compared.
+
+        lego-compile lock centers/grenoble.yaml
+    """,
+)
+
+_code(
+    "LC316",
+    "pin that nothing uses",
+    """
+    The lock of a centre pins an image that the centre does not use any more.
+    """,
+    """
+    The lock is the list of what a centre runs: mirrors are filled and images are scanned by it. A brick that
+    comes back later would come back with its old digest, unseen by a reviewer.
+    """,
+    """
+    Write the lock again, which removes the pin. A lock whose `lock:` is not the name of the centre is shared,
+    and may pin what other centres use.
+
+        lego-compile lock centers/grenoble.yaml
+    """,
+)
+
+_code(
+    "LC317",
+    "lock that is not current",
+    """
+    With `--locked` or `--check`: writing the lock again would change it. The message says what.
+    """,
+    """
+    What was reviewed is not what `lego-compile lock` would pin for this specification and this catalog.
+    """,
+    """
+    Write the lock, read its diff, and commit it.
+
+        lego-compile lock centers/grenoble.yaml
+    """,
+)
+
+_code(
+    "LC321",
+    "registry that cannot be reached",
+    """
+    A registry did not answer, or not to the end: its name is unknown, the connection was refused or broke
+    off, its certificate is not trusted, it took too long, or it went on saying that it is busy.
+    """,
+    """
+    A pin is the digest of bytes that were received whole. What could be tried again was; the old lock is as
+    it was.
+    """,
+    """
+    Try again, or correct what the message names. A private certificate authority is given with `--ca FILE`
+    (or in `/etc/docker/certs.d/HOST/ca.crt`), a registry without TLS with `--insecure-registry HOST`, and a
+    mirror is asked with `--via mirror`.
+    """,
+)
+
+_code(
+    "LC322",
+    "registry that refuses access",
+    """
+    A registry does not let this user read an image: nobody is logged in, the password is wrong, or the
+    account has no right to it.
+    """,
+    """
+    Many registries say the same of an image that does not exist, so that nobody can guess names.
+    """,
+    """
+    Log in as for Docker or Podman, and look at the name of the image in the catalog:
+
+        docker login registry.example.org
+
+    Credentials are read from `$REGISTRY_AUTH_FILE`, `containers/auth.json` and `~/.docker/config.json`,
+    their helpers included, and never written anywhere.
+    """,
+)
+
+_code(
+    "LC323",
+    "image that the registry does not have",
+    """
+    The registry knows no such image, or no such tag or digest of it.
+    """,
+    """
+    There is nothing to pin. A digest that was there once may have been removed by the registry's clean-up:
+    then nodes that do not have the image yet cannot pull it either.
+    """,
+    """
+    Correct the image or the release in the catalog, publish it, or pin another one:
+
+        lego-compile lock --upgrade-package ocean centers/grenoble.yaml
+    """,
+)
+
+_code(
+    "LC324",
+    "registry that cannot be believed",
+    """
+    What a registry sent is not what it says it is: bytes with another digest or size, JSON that is none, an
+    answer that is too large, or a redirection to where credentials and trust must not follow.
+    """,
+    """
+    Digests are computed from the bytes received. A lock that was filled from such an answer would pin
+    something that nobody published.
+    """,
+    """
+    Look whether a proxy or a cache stands in between, and tell the registry's operator. `--via` asks
+    another place.
+    """,
+)
+
+_code(
+    "LC325",
+    "image that cannot be used",
+    """
+    The reference leads to something that no platform can mount or run: an artifact that is no image, an image
+    in Docker's first format, or one without any Linux platform.
+    """,
+    """
+    Engines refuse it too, on the day that it is needed.
+    """,
+    """
+    Publish the image anew with a current tool (buildah, BuildKit, skopeo), or correct the reference.
+    """,
+)
+
+_code(
+    "LC326",
+    "label that cannot be used",
+    """
+    An image says something of itself (in a label or annotation `org.gaia-data.lego.…`) that has not the
+    form it should have, or says two things of one fact.
+    """,
+    """
+    Facts decide where a brick is mounted and what its kernels are called. A guess would show a kernel that
+    dies.
+    """,
+    """
+    Build the image with correct labels:
+
+        LABEL org.gaia-data.lego.brick.spec=1 org.gaia-data.lego.brick.prefix=/opt/bricks/ocean
+    """,
+)
+
+_code(
+    "LC327",
+    "label that is not read",
+    """
+    An image has a label that looks like one of ours and is none, such as `….brick.prefx`.
+    """,
+    """
+    This is a warning: the label is passed over, and the fact that it should state stays unstated.
+    """,
+    """
+    Correct the label where the image is built.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC328",
+    "credentials that cannot be used",
+    """
+    A file with credentials, or the helper that it names, cannot be used.
+    """,
+    """
+    Asking without credentials would end in a refusal, or in another user's view of the registry.
+    """,
+    """
+    Correct the file that the message names, or log in anew. `docker-credential-NAME get` must print JSON.
+    """,
+)
+
+_code(
+    "LC329",
+    "registry needed while offline",
+    """
+    With `--offline`: the lock cannot be written without asking a registry.
+    """,
+    """
+    A digest cannot be guessed. Nothing was written.
+    """,
+    """
+    Run it where the registry can be reached, and commit the lock; compiling needs the lock alone.
+    """,
+)
+
+_code(
+    "LC330",
+    "tag that was moved",
+    """
+    In the registry, the tag of a pinned release stands for other bytes than when it was pinned.
+    """,
+    """
+    This is a warning: the centre goes on with the digest that is pinned. But somebody published a release
+    twice, and centres that lock today get something else under the same name.
+    """,
+    """
+    Find out why it was moved. To take the new bytes:
+
+        lego-compile lock --upgrade-package ocean centers/grenoble.yaml
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC331",
+    "image that does not say what it is",
+    """
+    `catalog add` was asked for an image whose labels do not say what a catalog needs to know.
+    """,
+    """
+    The prefix of a brick cannot be seen from outside of it, and a wrong one gives kernels that die.
+    """,
+    """
+    Build the image with the labels (`lego-compile explain LC326`), or write its entry into the catalog by
+    hand, as for somebody else's image.
+    """,
+)
+
 # ── LC4: the composition ──────────────────────────────────────────────────────────────────────────
 
 _code(
@@ -793,6 +1026,161 @@ _code(
     """
     Choose a system or a release of the brick that fits. For a GPU, ask for one in the profile.
     """,
+)
+
+_code(
+    "LC409",
+    "lab extension that does not fit",
+    """
+    A brick's packages talk to an extension of JupyterLab that the system image lacks, or has in a version
+    that does not understand them.
+    """,
+    """
+    This is a warning: kernels run, but what the extension should draw or offer is missing. Only the
+    extensions of the system image are loaded, never those that lie in a brick. Of the extension that draws
+    all widgets it is the error LC408.
+    """,
+    """
+    Choose a release of the system image or of the brick whose versions fit.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC410",
+    "budget that is exceeded",
+    """
+    A profile, or the centre as a whole, pulls more than `budget:` of the centre allows.
+    """,
+    """
+    Unpacking images is most of the time of a first login on a new node, and their sum has to fit on the
+    node's disk. Layers that several images share count once.
+    """,
+    """
+    Take bricks out, or raise the budget. `lego-compile show SPEC` shows what each image adds.
+
+        budget: {profile: 12G, center: 60G}
+    """,
+)
+
+_code(
+    "LC411",
+    "image with known vulnerabilities",
+    """
+    The scan reports of an image name vulnerabilities as severe as `refuse:` of `scans:`, or more, and no
+    exception holds for them. They are named with the package that has each, and the version that no longer
+    does.
+    """,
+    """
+    What is mounted is run by every user of the profile. Severities are the scanner's own; in SARIF, the
+    worse of its word and the CVSS score. What nobody has rated yet (`UNKNOWN`, `Negligible`) is below
+    `low`.
+
+    A report without findings proves less than it seems to: Trivy has no vulnerability data for conda
+    packages, so that a green scan of a brick says nothing about them, only about Python wheels and the
+    like inside. A report shows nothing of what the scanner was told to leave out (`--severity`,
+    `--ignore-unfixed`, `.trivyignore`).
+    """,
+    """
+    Use a release that has the fixed version. What cannot be fixed yet and does no harm here is let pass,
+    for a while and with a reason:
+
+        scans:
+          reports: ../scans
+          refuse: high
+          exceptions:
+            - {id: CVE-2026-1234, image: ocean, until: "2027-01-31", reason: no network service}
+    """,
+)
+
+_code(
+    "LC412",
+    "image without a scan report",
+    """
+    The folder that `scans: reports:` names has no report on an image, on a platform of `platforms:`.
+    """,
+    """
+    Of an image that nobody has scanned nothing is known. A report is found by the digest of the image for
+    the platform, else by the digest of its index: `sha256-HEX.json`, `sha256-HEX.sarif`,
+    `sha256-HEX.sarif.json` or `HEX.json`. A report on an index is on the one platform that the scanner
+    took, so that it does not count for the others when it says which. A new digest in the lock needs a new
+    report: the old one is about other files.
+    """,
+    """
+    Scan the image by its digest, as the help of the message says. `missing: warning` under `scans:` makes
+    this the warning LC416, `missing: ignore` says nothing.
+    """,
+)
+
+_code(
+    "LC413",
+    "scan report that cannot be used",
+    """
+    A scan report cannot be read, is in no format that lego-compile knows, was not made of an image, or
+    states the digest of another image; or the folder of reports does not exist.
+    """,
+    """
+    A report that is half understood, or about something else, proves nothing, and is never taken for a
+    clean one. Known are the JSON of `trivy image`, the JSON of `grype`, and SARIF 2.1.0, in UTF-8 and up
+    to 64 MiB. A list of packages (CycloneDX, SPDX, Syft) names no vulnerabilities, and a scan of a folder
+    names no image.
+    """,
+    """
+    Scan the image again, by its digest and with the name that the message gives:
+
+        trivy image --format json --output scans/sha256-0123.json registry.example.org/lab@sha256:0123
+
+    A scanner that reads an image from a local engine may state digests of its own making: let it ask the
+    registry.
+    """,
+)
+
+_code(
+    "LC414",
+    "exception that has expired",
+    """
+    The last day of an exception under `scans:` is over, and an image still has the vulnerability.
+    """,
+    """
+    An exception is a judgement of its time: whether a fix is out, and whether the flaw can be reached. The
+    day is compared with today in UTC, or with the day of `SOURCE_DATE_EPOCH` where that is set. Outputs do
+    not depend on it, only whether they are written.
+    """,
+    """
+    Use a release that has the fixed version; or judge it again, and set a later day.
+    """,
+)
+
+_code(
+    "LC415",
+    "exception that excuses nothing",
+    """
+    No image that the centre uses has the vulnerability of an exception, or none that the exception is for,
+    or not as severe as `refuse:`.
+    """,
+    """
+    It would let the vulnerability pass if it came back, which nobody has judged. Often the name is
+    misspelt.
+    """,
+    """
+    Remove the exception, or correct its `id:` or `image:`.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC416",
+    "image whose vulnerabilities are not known",
+    """
+    An image has no scan report, and `missing: warning` under `scans:` lets that pass.
+    """,
+    """
+    Of an image that nobody has scanned nothing is known. See LC412 for how reports are found.
+    """,
+    """
+    Scan the image by its digest, as the help of the message says.
+    """,
+    severity="warning",
 )
 
 # ── LC5: what a target can do ─────────────────────────────────────────────────────────────────────

@@ -17,6 +17,8 @@ from lego_compile.spec.types import (
 )
 
 PackageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9@][A-Za-z0-9@/._-]*$", max_length=80)]
+KernelDirectory = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=60)]
+KernelLanguage = Annotated[str, Field(pattern=r"^[A-Za-z0-9+#._ -]+$", max_length=40)]
 
 
 class ReleaseInfo(Block):
@@ -29,13 +31,11 @@ class ReleaseInfo(Block):
 class KernelInfo(Block):
     """A kernelspec of a brick."""
 
-    directory: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=60)] = Field(
+    directory: KernelDirectory = Field(
         "python3", description="Its directory below share/jupyter/kernels of the environment."
     )
     title: Text = Field(description="Its display_name.", examples=["Ocean (Python 3.12)"])
-    language: Annotated[str, Field(pattern=r"^[A-Za-z0-9+#._ -]+$", max_length=40)] = Field(
-        "python", description="As Jupyter spells it."
-    )
+    language: KernelLanguage = Field("python", description="As Jupyter spells it.")
 
 
 class Requirements(Block):

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from lego_compile.spec.scans import Scans
 from lego_compile.spec.types import (
     AbsolutePath,
     Block,
@@ -101,6 +102,15 @@ class Storage(Block):
     data: tuple[Data, ...] = Field((), description="Directories of the centre.")
 
 
+class Budget(Block):
+    """How much may be pulled: compressed layers on one platform, those that images share counted once."""
+
+    profile: Memory | None = Field(
+        None, description="By a profile, with everything that it offers.", examples=["12G"]
+    )
+    center: Memory | None = Field(None, description="By all profiles together.", examples=["60G"])
+
+
 class CenterSpec(Block):
     """One data centre: `lego-compile centers/NAME.yaml` compiles it for each of its targets."""
 
@@ -138,5 +148,9 @@ class CenterSpec(Block):
     profiles: dict[Name, Profile] = Field(
         min_length=1, description="What the centre offers; the order is that of the spawn page."
     )
+    budget: Budget = Field(default_factory=Budget, description="How much may be pulled.")
     storage: Storage = Field(default_factory=Storage, description="Homes and data.")
+    scans: Scans | None = Field(
+        None, description="Refuses images with known vulnerabilities; nothing is asked when unsaid."
+    )
     targets: dict[str, Any] = Field(description="The platforms of the centre, each with its own block.")

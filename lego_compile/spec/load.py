@@ -35,7 +35,7 @@ _CODES = {
 _WORDS = {"center": "centre", "shared": "file that centres share", "catalog": "catalog", "lock": "lock"}
 _NULLS = ("", "~", "null", "Null", "NULL")
 _LARGEST_CHAIN = 16
-_NO_LOCK = "a lock pins every image of the centre by digest (README, “The lock”); `lock:` names another file"
+_NO_LOCK = "a lock pins every image of the centre by digest; `lego-compile lock SPEC` writes it"
 _HARMLESS = {"LC104", "LC105", "LC106", "LC109", "LC202", "LC207", "LC208"}
 """Findings after which every value still has the type that later passes rely on: they go on, and report too."""
 
@@ -69,6 +69,20 @@ class Inputs(NamedTuple):
     options: dict[str, dict[str, Any]]
 
 
+class Unlocked(NamedTuple):
+    """A centre before its lock.
+
+    Attributes:
+        center: the centre spec, with what it inherits.
+        catalog: the catalog it names.
+        lock_file: name of the file that its lock is in, or will be.
+    """
+
+    center: CenterSpec
+    catalog: CatalogSpec
+    lock_file: str
+
+
 def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
     """Read a centre and the documents it names, and report everything that is wrong with any of them.
 
@@ -81,29 +95,10 @@ def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
     Raises:
         CompileFailed: when a document has errors.
     """
-    center, whole = _read_center(name, read, sources, report)
-    if center is None:
-        raise CompileFailed
-    sources.trees["center"] = center
-    sound = _check(center, "center", report, whole=whole)
-    if not whole:
-        raise CompileFailed
-    documents: dict[str, Tree] = {"center": center}
-    for kind, path, default in (("catalog", ("catalog",), None), ("lock", ("lock",), _lock_name(name))):
-        said = center.data.get(kind)
-        if isinstance(said, str):
-            file = _beside(center.span(path).file, said)
-        elif default and "center" in center.data:  # else it is hardly a centre, and has no lock to miss
-            file = default
-        else:
-            continue
-        where = ("center", *path) if isinstance(said, str) else ("center", "center")
-        tree = _read_document(file, kind, where, read, sources, report)
-        if tree is not None:
-            documents[kind] = tree
-            sound = _check(tree, kind, report) and sound
+    documents, sound = _documents(name, ("catalog", "lock"), read, sources, report)
     if len(documents) < 3 or not sound or any(each.code not in _HARMLESS for each in report):
         raise CompileFailed
+    center = documents["center"]
     schema = schema_of("center")
     targets = schema["properties"]["targets"]["properties"]
     options = {
@@ -117,6 +112,81 @@ def load(name: str, read: Read, sources: Sources, report: Report) -> Inputs:
         cast("LockSpec", view(documents["lock"].data, schema_of("lock"))),
         options,
     )
+
+
+def load_unlocked(name: str, read: Read, sources: Sources, report: Report) -> Unlocked:
+    """Read a centre and its catalog, and say which file its lock is, or is to be.
+
+    Args and errors are those of ``load``.
+    """
+    documents, sound = _documents(name, ("catalog",), read, sources, report)
+    if len(documents) < 2 or not sound or any(each.code not in _HARMLESS for each in report):
+        raise CompileFailed
+    center = documents["center"]
+    said = _said(center, "lock", name)
+    assert said is not None  # a centre that conforms has a name, and so a lock of its own
+    return Unlocked(
+        cast("CenterSpec", view(center.data, schema_of("center"))),
+        cast("CatalogSpec", view(documents["catalog"].data, schema_of("catalog"))),
+        said[0],
+    )
+
+
+def load_lock(file: str, read: Read, sources: Sources, report: Report) -> LockSpec:
+    """Read a lock that is there; the errors are those of ``load``."""
+    return cast("LockSpec", _alone(file, "lock", read, sources, report))
+
+
+def load_catalog(file: str, read: Read, sources: Sources, report: Report) -> CatalogSpec:
+    """Read a catalog alone; the errors are those of ``load``."""
+    return cast("CatalogSpec", _alone(file, "catalog", read, sources, report))
+
+
+def _alone(file: str, kind: str, read: Read, sources: Sources, report: Report) -> Any:
+    before = len(report)
+    tree = _read_document(file, kind, None, read, sources, report)
+    if tree is None or not _check(tree, kind, report):
+        raise CompileFailed
+    if any(each.code not in _HARMLESS for each in report.diagnostics[before:]):
+        raise CompileFailed
+    return view(tree.data, schema_of(kind))
+
+
+def _documents(
+    name: str, kinds: tuple[str, ...], read: Read, sources: Sources, report: Report
+) -> tuple[dict[str, Tree], bool]:
+    """The centre and the documents that it names, and whether every value has the type it should have.
+
+    Raises:
+        CompileFailed: when the centre itself cannot be read whole.
+    """
+    center, whole = _read_center(name, read, sources, report)
+    if center is None:
+        raise CompileFailed
+    sources.trees["center"] = center
+    sound = _check(center, "center", report, whole=whole)
+    if not whole:
+        raise CompileFailed
+    documents: dict[str, Tree] = {"center": center}
+    for kind in kinds:
+        said = _said(center, kind, name)
+        if said is None:
+            continue
+        tree = _read_document(said[0], kind, said[1], read, sources, report)
+        if tree is not None:
+            documents[kind] = tree
+            sound = _check(tree, kind, report) and sound
+    return documents, sound
+
+
+def _said(center: Tree, kind: str, name: str) -> tuple[str, Path] | None:
+    """The file of a document that a centre names, and the place that names it; None when it names none."""
+    said = center.data.get(kind)
+    if isinstance(said, str):
+        return _beside(center.span((kind,)).file, said), ("center", kind)
+    if kind == "lock" and "center" in center.data:  # else it is hardly a centre, and has no lock to miss
+        return _lock_name(name), ("center", "center")
+    return None
 
 
 @cache
@@ -197,7 +267,7 @@ def _same_file(first: str, second: str) -> bool:
 
 
 def _read_document(
-    file: str, kind: str, asked: tuple[str | int, ...], read: Read, sources: Sources, report: Report
+    file: str, kind: str, asked: Path | None, read: Read, sources: Sources, report: Report
 ) -> Tree | None:
     tree = _parse(file, kind, asked, read, sources, report)
     return tree if tree is not None and _is_document(tree, kind, kind, report) else None

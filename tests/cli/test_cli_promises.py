@@ -162,10 +162,14 @@ def test_a_home_hides_nothing(home: str, lego: Call, work: Path) -> None:
 
 def test_versions_are_compared_as_numbers(lego: Call, work: Path) -> None:
     """2.34.0 is 2.34."""
-    catalog = work / "base" / "catalog.yaml"
-    catalog.write_text(catalog.read_text().replace('glibc: "2.28"', 'glibc: "2.34.0"', 1))
+    lock = work / "base" / "lock.yaml"
+    lock.write_text(
+        lock.read_text().replace("  ocean@2026.3:", '    facts: {glibc: "2.34.0"}\n  ocean@2026.3:', 1)
+    )
 
     assert lego("a.yaml")[0] == OK
+    lock.write_text(lock.read_text().replace("2.34.0", "2.34.1"))
+    assert lego("a.yaml")[0] == FINDINGS
 
 
 def test_schemas_that_cannot_be_written_are_no_bug(lego: Call, work: Path) -> None:

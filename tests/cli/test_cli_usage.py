@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lego_compile import __version__, commands
-from lego_compile.cli import BUG, COMMANDS, FINDINGS, FORMATS, OK, USAGE
+from lego_compile import __version__
+from lego_compile.cli import BUG, FINDINGS, FORMATS, HANDLERS, OK, USAGE
+from lego_compile.commands import compiling
 from lego_compile.diagnostic.codes import CATALOGUE
 from tests.cli.conftest import ROOT, Call, spec
 
@@ -46,7 +47,7 @@ def test_help_names_every_command_and_exit_code(lego: Call) -> None:
     code, out, _ = lego("--help")
 
     assert OK == code
-    assert [] == [name for name in COMMANDS if f"lego-compile {name}" not in out and name != "compile"]
+    assert [] == [name for name in HANDLERS if f"lego-compile {name}" not in out and name != "compile"]
     assert "exit codes" in out
     assert (OK, f"lego-compile {__version__}\n", "") == lego("--version")
 
@@ -130,7 +131,7 @@ def test_a_bug_is_called_a_bug(lego: Call, monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*_: object, **__: object) -> None:
         raise KeyError("impossible")
 
-    monkeypatch.setattr(commands, "_settle", broken)
+    monkeypatch.setattr(compiling, "_settle", broken)
     code, _, err = lego("a.yaml")
 
     assert BUG == code

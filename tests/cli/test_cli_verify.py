@@ -156,3 +156,54 @@ def test_a_folder_that_cannot_be_read_is_a_finding(lego: Call, folder: Path) -> 
     assert USAGE == code
     assert "error[LC705]" in err
     assert f"'{VALUES}' is a folder where a file should be" in err
+
+
+MIRRORS = """\
+mirrors:
+  registry.example.org: harbor.example.org/gaia
+  registry.k8s.io: harbor.example.org/k8s
+"""
+
+
+@pytest.fixture
+def mirrored(lego: Call, work: Path) -> Path:
+    """A centre on all three targets that pulls everything from its own registry."""
+    (work / "m.yaml").write_text(spec("m", "all", MIRRORS))
+    assert OK == lego("m.yaml")[0]
+    return work / "out" / "m"
+
+
+def test_no_reference_escapes_the_mirrors(mirrored: Path) -> None:
+    """Bricks, system images and helper images: no artifact of any target has a name from before the rewriting."""
+    fixed = {
+        "apptainer/bin/lego-materialize",
+        "composition.json",
+    }  # an example in a docstring; the rules themselves
+    for path in mirrored.rglob("*"):
+        if path.is_file() and str(path.relative_to(mirrored)) not in fixed:
+            text = path.read_text()
+            assert "registry.example.org" not in text, path
+            assert "registry.k8s.io" not in text, path
+    for target in ("z2jh", "compose", "apptainer"):
+        texts = [path.read_text() for path in (mirrored / target).rglob("*") if path.is_file()]
+        assert any("harbor.example.org/gaia/lego/brick-ocean" in text for text in texts), target
+    assert "harbor.example.org/k8s/pause" in (mirrored / "z2jh/brick-puller.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("z2jh/values.yaml", "lego/brick-ocean"),
+        ("compose/compose.yaml", "lego/hub"),
+        ("compose/composition.json", "lego/brick-ocean"),
+    ],
+)
+def test_a_name_from_before_the_mirrors_is_recognised(
+    lego: Call, mirrored: Path, file: str, name: str
+) -> None:
+    """``verify`` knows both names of an image: it is the same one, pulled from where it should not be."""
+    _replace(str(mirrored / file), f"harbor.example.org/gaia/{name}", f"registry.example.org/{name}", -1)
+    code, _, err = lego("verify", "out/m")
+
+    assert FINDINGS == code
+    assert "the image is the same, and is pulled past the centre's mirror" in err

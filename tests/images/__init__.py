@@ -1,4 +1,4 @@
-"""Tiny genuine OCI images of a catalog, and the locks of the example centres that pin them."""
+"""Tiny genuine OCI images of a catalog, and a real registry that has them."""
 
 from tests.images.contents import SERVICES, build
 from tests.images.oci import Built, write_layout

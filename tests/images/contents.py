@@ -132,7 +132,6 @@ def _brick(name: str, release: str, entry: Mapping[str, Any]) -> Built:
                 for kernel in entry["kernels"]
             ]
         ),
-        "platforms": _compact(platforms),
         **_versions("requires", requires.get("system", {})),
         **({"gpu": requires["gpu"]} if requires.get("gpu") else {}),
     }
@@ -165,7 +164,6 @@ def _system(name: str, release: str, entry: Mapping[str, Any]) -> Built:
         "user": f"{uid}:{gid}",
         "conda": conda,
         "environments": _compact(environments),
-        "platforms": _compact(platforms),
         **_versions("provides", entry.get("provides", {})),
     }
     labels = {f"{LABEL}system.{key}": value for key, value in facts.items()}
@@ -249,10 +247,12 @@ def _below(path: str, tree: Mapping[str, Entry]) -> dict[str, Entry]:
 
 
 def _versions(fact: str, versions: Mapping[str, str]) -> dict[str, str]:
-    """The C library as a fact of its own, which every brick and system has, and the rest as JSON."""
-    rest = {name: version for name, version in versions.items() if name != "glibc"}
+    """The C library and the lab extensions as facts of their own, and the rest as JSON."""
+    extensions = {name: version for name, version in versions.items() if name.startswith("@")}
+    rest = {name: version for name, version in versions.items() if name != "glibc" and name not in extensions}
     return {
         **({"glibc": versions["glibc"]} if "glibc" in versions else {}),
+        **({"labextensions": _compact(extensions)} if extensions else {}),
         **({fact: _compact(rest)} if rest else {}),
     }
 

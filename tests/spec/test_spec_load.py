@@ -28,6 +28,7 @@ systems:
     repository: registry.example.org/lab
     tag: "1"
     digest: {DIGEST}
+    resolved_from: {DIGEST}
     platforms: {{linux/amd64: {{digest: {DIGEST}, size: 1}}}}
 """
 TOP = """\

@@ -1,4 +1,4 @@
-"""What each command does, between the arguments (``cli.py``) and the passes (``pipeline.py``)."""
+"""``lego-compile SPEC…``: compile, prove, then write or compare."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lego_compile.cli import FINDINGS, OK, USAGE, print_findings, say
+from lego_compile.cli import USAGE, say
+from lego_compile.commands.common import finish, judged, plain, plural, specs_among
 from lego_compile.targets import TARGETS
 
 if TYPE_CHECKING:
     from lego_compile.diagnostic.view import Finding
     from lego_compile.emit.tree import Change
     from lego_compile.pipeline import Outcome
-    from lego_compile.source.document import Tree
 
 _STATES = {
     "new": ("LC802", "is missing"),
@@ -37,7 +37,7 @@ def compile_specs(chosen: argparse.Namespace) -> int:
     if unknown:
         print(f"lego-compile: no target {unknown[0]!r}; there are {', '.join(TARGETS)}", file=sys.stderr)
         return USAGE
-    chosen.specs = specs = _specs(chosen.specs)
+    chosen.specs = specs = specs_among(chosen.specs)
     findings: list[Finding] = []
     outcomes: list[Outcome] = []
     for outcome in _progress(_compiled(specs, chosen), len(specs), chosen):
@@ -57,38 +57,12 @@ def compile_specs(chosen: argparse.Namespace) -> int:
         found, stop = _settle(outcome, chosen, counts)
         findings += found
         unusable = unusable or stop
-    findings = _judged(findings, strict=chosen.strict)
-    print_findings(findings, chosen)
-    say(_summary(outcomes, findings, counts, chosen), chosen)
-    if unusable:
-        return USAGE
-    return FINDINGS if any(each.severity == "error" for each in findings) else OK
-
-
-def _judged(findings: list[Finding], *, strict: bool) -> list[Finding]:
-    """Findings in order; with ``strict`` every one is an error, in all formats."""
-    if not findings:
-        return findings
-    from dataclasses import replace
-
-    from lego_compile.diagnostic.view import order
-
-    return [replace(each, severity="error") if strict else each for each in order(findings)]
+    findings = judged(findings, strict=chosen.strict)
+    return finish(findings, chosen, _summary(outcomes, findings, counts, chosen), unusable=unusable)
 
 
 def _has_target(outcome: Outcome, targets: Sequence[str]) -> bool:
     return any(path.startswith(f"{target}/") for path in outcome.files for target in targets)
-
-
-def _specs(names: Sequence[str]) -> list[str]:
-    """The specs among the arguments, each once: a shell's ``centers/*.yaml`` names the locks beside them too."""
-    from lego_compile.spec.load import shortest
-
-    once: dict[str, str] = {}
-    for name in map(shortest, names):
-        once.setdefault(os.path.realpath(name), name)
-    specs = [name for name in once.values() if not name.endswith((".lock.yaml", ".lock.yml"))]
-    return specs or [*once.values()]
 
 
 def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outcome]:
@@ -148,17 +122,17 @@ def _settle(
         if chosen.check:
             changes = plan(root, outcome.files, only)
             if is_damaged(root):
-                return [_plain("LC806", f"{MANIFEST!r} {DAMAGED}", os.path.join(root, MANIFEST))], False
+                return [plain("LC806", f"{MANIFEST!r} {DAMAGED}", os.path.join(root, MANIFEST))], False
             return [
                 _finding(root, each, outcome.spec, chosen) for each in changes if each.state != "same"
             ], False
         changes = write(root, outcome.files, only)
     except OutputError as error:
         code = "LC806" if error.in_the_way else "LC805"
-        return [_plain(code, str(error), error.path)], True
+        return [plain(code, str(error), error.path)], True
     _count(changes, root, counts, chosen)
     return [
-        _plain("LC804", f"{change.path!r} is left over and was edited by hand, so it was not removed",
+        plain("LC804", f"{change.path!r} is left over and was edited by hand, so it was not removed",
                os.path.join(root, change.path), help_="remove it, or move what you need elsewhere")
         for change in changes if change.state == "stale-edited"
     ], False  # fmt: skip
@@ -178,7 +152,7 @@ def _count(changes: Sequence[Change], root: str, counts: dict[str, int], chosen:
             say(f"removed {os.path.join(root, path)}", chosen)
     elif written or removed:
         rest = f", {len(removed)} removed" if removed else ""
-        say(f"{root}: {_plural(len(written), 'file')} written{rest}", chosen)
+        say(f"{root}: {plural(len(written), 'file')} written{rest}", chosen)
 
 
 def _summary(
@@ -191,23 +165,19 @@ def _summary(
     errors = sum(each.severity == "error" for each in findings)
     warnings = len(findings) - errors
     parts = [
-        _plural(len(outcomes) - failed, "centre") + (" checked" if chosen.check else " compiled and proven")
+        plural(len(outcomes) - failed, "centre") + (" checked" if chosen.check else " compiled and proven")
     ]
     if failed:
         parts.append(f"{failed} failed")
     if not chosen.check:
-        parts.append(f"{_plural(counts['written'], 'file')} written, {counts['current']} already current")
+        parts.append(f"{plural(counts['written'], 'file')} written, {counts['current']} already current")
         if counts["removed"]:
             parts.append(f"{counts['removed']} removed")
     if errors:
-        parts.append(_plural(errors, "error"))
+        parts.append(plural(errors, "error"))
     if warnings:
-        parts.append(_plural(warnings, "warning"))
+        parts.append(plural(warnings, "warning"))
     return ", ".join(parts)
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" + ("" if count == 1 else "s")
 
 
 def _colliding(outcomes: Sequence[Outcome]) -> set[str]:
@@ -228,7 +198,7 @@ def _collisions(outcomes: Sequence[Outcome]) -> list[Finding]:
             other = first.setdefault(each.center, each.spec)
             if other != each.spec:
                 found.append(
-                    _plain(
+                    plain(
                         "LC807",
                         f"{other!r} and {each.spec!r} are both the centre {each.center!r}",
                         each.spec,
@@ -242,127 +212,4 @@ def _finding(root: str, change: Change, spec: str, chosen: argparse.Namespace) -
     code, words = _STATES[change.state]
     command = f"lego-compile {spec}" if chosen.out == "out" else f"lego-compile --out {chosen.out} {spec}"
     help_ = "move it away" if change.state == "foreign" else f"run `{command}` and commit the result"
-    return _plain(code, f"{change.path!r} {words}", os.path.join(root, change.path), help_=help_)
-
-
-def _plain(code: str, message: str, file: str, *, help_: str | None = None) -> Finding:
-    from lego_compile.diagnostic.model import Diagnostic
-    from lego_compile.diagnostic.view import view
-
-    return view(Diagnostic(code, message, ("file", file), help=help_), {})
-
-
-def verify_folders(chosen: argparse.Namespace) -> int:
-    """``lego-compile verify DIR…``: prove from the files alone that the targets of a folder agree."""
-    findings: list[Finding] = []
-    unusable = False
-    for folder in chosen.folders:
-        root = os.path.normpath(folder)
-        found, targets = _verify(root)
-        findings += found
-        unusable = unusable or not targets
-        if targets and not found:
-            say(f"{root}: {_agreement(targets)}", chosen)
-    findings = _judged(findings, strict=chosen.strict)
-    print_findings(findings, chosen)
-    if unusable:
-        return USAGE
-    return FINDINGS if any(each.severity == "error" for each in findings) else OK
-
-
-def _verify(root: str) -> tuple[list[Finding], tuple[str, ...]]:
-    """The findings about one folder, and its targets; no targets when it cannot be judged at all."""
-    from lego_compile.diagnostic.model import Report
-    from lego_compile.diagnostic.view import view
-    from lego_compile.emit.manifest import (
-        DAMAGED,
-        MANIFEST,
-        OutputError,
-        edited,
-        foreign,
-        is_damaged,
-        permissions,
-        read,
-    )
-    from lego_compile.verify import COMPOSITION, verify_folder
-
-    if not os.path.isfile(os.path.join(root, MANIFEST)):
-        missing = f"has no {MANIFEST}, so lego-compile did not write it"
-        words = missing if os.path.isdir(root) else "is no folder"
-        return [_plain("LC703", f"{root!r} {words}", root, help_="name a folder such as out/grenoble")], ()
-    if is_damaged(root):
-        return [_plain("LC705", f"{MANIFEST!r} {DAMAGED}", os.path.join(root, MANIFEST))], ()
-    try:
-        files, changed, others, modes = read(root), edited(root), foreign(root), permissions(root)
-    except OutputError as error:
-        return [_plain("LC705", f"{error.path!r} {error.reason}", error.path)], ()
-    report = Report()
-    trees: dict[str, Tree] = {}
-    targets = verify_folder(root, files, others, trees, report)
-    again = "compile the centre again"
-    if COMPOSITION in changed:
-        words = f"{COMPOSITION!r} was edited by hand, so it proves nothing"
-        report.add("LC704", words, ("file", f"{root}/{COMPOSITION}"), help=again)
-    for path, mode in modes.items():
-        program = files.get(path, b"").startswith(b"#!")
-        if not mode & 0o004 or (program and not mode & 0o001):
-            words = f"{path!r} has mode {mode:04o}, so others cannot {'run' if mode & 0o004 else 'read'} it"
-            report.add("LC701", words, ("file", f"{root}/{path}"), help=again)
-    return [view(each, trees) for each in report], targets or ("nothing",)
-
-
-def _agreement(targets: Sequence[str]) -> str:
-    if len(targets) == 1:
-        return f"{targets[0]} expresses the composition that went in"
-    return f"{', '.join(targets[:-1])} and {targets[-1]} express the same composition"
-
-
-def explain(chosen: argparse.Namespace) -> int:
-    """``lego-compile explain CODE``: the catalogue entry; the list of codes without one."""
-    from lego_compile.diagnostic import codes
-
-    if chosen.code is None:
-        for code in codes.CATALOGUE.values():
-            print(f"{code.id}  {code.severity:7}  {code.title}")
-        return OK
-    name = chosen.code.upper()
-    if name not in codes.CATALOGUE:
-        from lego_compile.spec.conform import nearest
-
-        guess = nearest(name, [*codes.CATALOGUE])
-        hint = f"did you mean {guess}?" if guess else "`lego-compile explain` lists them"
-        print(f"lego-compile: there is no code {chosen.code!r}; {hint}", file=sys.stderr)
-        return USAGE
-    print(codes.explain(name).rstrip("\n"))
-    return OK
-
-
-def write_schemas(chosen: argparse.Namespace) -> int:
-    """``lego-compile schema``: write the JSON Schemas, or say which are not current."""
-    from lego_compile.schema import schemas
-
-    stale = {}
-    for name, text in schemas().items():
-        path = os.path.join(chosen.out, name)
-        try:
-            with open(path, "rb") as file:
-                current = file.read() == text.encode()
-        except OSError:
-            current = False
-        if not current:
-            stale[path] = text
-    for path, text in stale.items():
-        if chosen.check:
-            print(f"not current: {path}")
-            continue
-        try:
-            os.makedirs(chosen.out, exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(text.encode())
-        except OSError as error:
-            print(
-                f"lego-compile: {path!r} cannot be written: {(error.strerror or '').lower()}", file=sys.stderr
-            )
-            return USAGE
-        print(f"wrote {path}")
-    return FINDINGS if stale and chosen.check else OK
+    return plain(code, f"{change.path!r} {words}", os.path.join(root, change.path), help_=help_)

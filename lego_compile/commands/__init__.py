@@ -1,0 +1,1 @@
+"""What each command does, between the arguments (``cli.py``) and the passes; a file for each command."""

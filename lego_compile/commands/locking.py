@@ -1,0 +1,278 @@
+"""``lego-compile lock SPEC…``: pin what centres use, by digest, with the facts that the images state."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lego_compile.asking import ask_all, tell
+from lego_compile.cli import complain, say
+from lego_compile.commands.common import finish, judged, plain, plural, specs_among
+from lego_compile.commands.network import Via, progress, registries
+from lego_compile.diagnostic.model import CompileFailed, Report
+from lego_compile.diagnostic.view import view
+from lego_compile.emit.file import replace_file
+from lego_compile.emit.manifest import OutputError
+from lego_compile.locking import KINDS, Pins, Policy, Question, Want, changes, lock_text, pinned, plan
+from lego_compile.mirrors import Mirrors
+from lego_compile.registry.model import RegistryError
+from lego_compile.resolve import resolve
+from lego_compile.source.document import parse
+from lego_compile.source.read import read_text
+from lego_compile.spec.load import Sources, Unlocked, load_lock, load_unlocked, schema_of
+from lego_compile.spec.view import view as document
+
+if TYPE_CHECKING:
+    from lego_compile.diagnostic.view import Finding
+    from lego_compile.registry.model import Image
+
+ABOUT_IMAGES = frozenset(
+    {"LC301", "LC302", "LC303", "LC304", "LC315", "LC316", "LC401", "LC407", "LC408", "LC409"}
+)
+"""What ``lock`` tells of a centre: whether names and images agree. The rest is for a compile to tell."""
+
+
+class Draft:
+    """One centre on its way to a lock.
+
+    Attributes:
+        spec: file name of its specification.
+        report: what was found.
+        sources: what the findings point into.
+        inputs: the centre and its catalog; None when they cannot be used.
+        old: the pins that are there.
+        text: the lock that is there; None when there is none.
+        name: what the lock calls itself.
+        wants: what has to be pinned.
+    """
+
+    def __init__(self, spec: str) -> None:
+        self.spec = spec
+        self.report, self.sources = Report(), Sources()
+        self.inputs: Unlocked | None = None
+        self.old: Pins = {}
+        self.text: str | None = None
+        self.name = ""
+        self.wants: list[Want] = []
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing can be written for it."""
+        return self.inputs is None or self.report.has_errors()
+
+    def findings(self) -> list[Finding]:
+        """What there is to tell."""
+        return [view(each, self.sources.trees, self.sources.texts) for each in self.report]
+
+
+def lock_specs(chosen: argparse.Namespace) -> int:
+    """Write the lock of every centre, or say how it would change (``--locked``, ``--check``)."""
+    via = Via.parse(chosen.via)
+    if isinstance(via, str):
+        return complain(via)
+    policy = Policy(chosen.upgrade, frozenset(chosen.upgrade_package), chosen.check)
+    drafts = [_draft(spec, policy, via) for spec in specs_among(chosen.specs)]
+    unknown = policy.packages - {want.use.partition("@")[0] for each in drafts for want in each.wants}
+    if unknown and not any(each.failed for each in drafts):
+        return complain(f"no centre here uses {sorted(unknown)[0]!r}, so there is nothing to upgrade")
+    groups: dict[str, list[Draft]] = {}
+    for each in drafts:
+        if each.inputs is not None:
+            groups.setdefault(os.path.realpath(each.inputs.lock_file), []).append(each)
+    for group in groups.values():
+        _check_group(group)
+    answers = _answers([each for each in drafts if not each.failed], chosen)
+    counts = {"written": 0, "current": 0, "asked": len(answers)}
+    findings: list[Finding] = []
+    unusable = False
+    for group in groups.values():
+        found, stop = _settle(group, answers, chosen, counts)
+        findings += found
+        unusable = unusable or stop
+    for each in drafts:
+        findings += each.findings()
+        unusable = unusable or any(found.code in ("LC101", "LC102") for found in each.report)
+    failed = sum(any(each.failed for each in group) for group in groups.values())
+    failed += sum(each.inputs is None for each in drafts)
+    findings = judged(findings, strict=chosen.strict)
+    return finish(findings, chosen, _summary(counts, failed, chosen), unusable=unusable)
+
+
+def _draft(spec: str, policy: Policy, via: Via) -> Draft:
+    draft = Draft(spec)
+    try:
+        inputs = load_unlocked(spec, read_text, draft.sources, draft.report)
+        draft.name = _lock_name(inputs)
+        if os.path.lexists(inputs.lock_file):
+            load_lock(inputs.lock_file, read_text, draft.sources, draft.report)
+            data = draft.sources.trees["lock"].data
+            draft.text = draft.sources.texts[inputs.lock_file]
+            draft.name, draft.old = data["lock"], {kind: data.get(kind) or {} for kind in KINDS}
+        ask_at = via.at(inputs.center.mirrors)
+        draft.wants = plan(inputs.center, inputs.catalog, draft.old, policy, ask_at, draft.report)
+        draft.inputs = inputs
+    except CompileFailed:
+        pass
+    return draft
+
+
+def _lock_name(inputs: Unlocked) -> str:
+    """What a new lock calls itself: the centre, or, where the spec names a file of its own, that file."""
+    if not inputs.center.lock:
+        return inputs.center.center
+    stem = os.path.basename(inputs.lock_file).partition(".")[0]
+    name: dict[str, Any] = schema_of("lock")["properties"]["lock"]
+    import re
+
+    return (
+        stem if re.search(name["pattern"], stem) and len(stem) <= name["maxLength"] else inputs.center.center
+    )
+
+
+def _check_group(group: Sequence[Draft]) -> None:
+    """Centres that share a lock mean the same by the same name, and fail together."""
+    first: dict[tuple[str, str], tuple[Draft, Want]] = {}
+    for draft in group:
+        for want in draft.wants:
+            other, theirs = first.setdefault((want.kind, want.use), (draft, want))
+            if theirs.source != want.source or theirs.release != want.release:
+                draft.report.add(
+                    "LC304",
+                    f"{other.spec!r} shares this lock, and its catalog says something else of {want.use!r}",
+                    want.origin,
+                    help="give each centre a lock of its own, or the same catalog",
+                )
+
+
+def _answers(
+    drafts: Sequence[Draft], chosen: argparse.Namespace
+) -> dict[tuple[str, Question], Image | str | RegistryError]:
+    """Ask what has to be asked; with ``--offline`` that is a finding."""
+    questions: list[tuple[str, Question]] = []
+    for draft in drafts:
+        for want in draft.wants:
+            if want.question and chosen.offline:
+                if not chosen.check or _needs(want):
+                    why = "is not pinned yet" if want.pin is None else "has another entry in the catalog now"
+                    message = f"{want.label} {why}, and its registry must not be asked"
+                    draft.report.add("LC329", message, want.origin, help="leave out `--offline`")
+                continue
+            questions += [("image", want.question)] if want.question else []
+            questions += [("digest", want.moved)] if want.moved else []
+    if not questions:
+        return {}
+    with registries(chosen) as asked, progress(len({*questions}), asked, chosen) as answered:
+
+        def one(question: tuple[str, Question]) -> Image | str:
+            what, (repository, reference) = question
+            client = asked.client
+            return (
+                client.image(repository, reference)
+                if what == "image"
+                else client.digest(repository, reference)
+            )
+
+        return ask_all(questions, one, answered)
+
+
+def _needs(want: Want) -> bool:
+    """Whether a lock cannot be written without the answer."""
+    return want.pin is None or want.pin["resolved_from"] != want.source
+
+
+def _settle(
+    group: Sequence[Draft],
+    answers: Mapping[tuple[str, Question], Image | str | RegistryError],
+    chosen: argparse.Namespace,
+    counts: dict[str, int],
+) -> tuple[list[Finding], bool]:
+    """Write one lock, or compare it; the findings, and whether the file cannot be used."""
+    pins: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    for draft in group:
+        for want in draft.wants:
+            _pin(want, draft, pins, answers)
+    first = group[0]
+    assert first.inputs is not None
+    file, old = first.inputs.lock_file, first.old
+    if all(each.name != each.inputs.center.center for each in group if each.inputs):
+        for kind in KINDS:  # a lock that other centres share keeps what they use
+            pins[kind] = {**old.get(kind, {}), **pins[kind]}
+    if any(each.failed for each in group):
+        return [], False
+    text = lock_text(first.name, pins)
+    for draft in group:
+        _check_agreement(draft, text, file)
+    if any(each.failed for each in group) or text == first.text:
+        counts["current"] += text == first.text and not any(each.failed for each in group)
+        return [], False
+    found = changes(old, pins)
+    if chosen.locked or chosen.check:
+        lines = [*map(str, found)] or ["it is written in another way"]
+        help_ = f"run `lego-compile lock {' '.join(each.spec for each in group)}` and commit the result"
+        return [plain("LC317", f"this lock would change: {line}", file, help_=help_) for line in lines], False
+    try:
+        replace_file(file, text)
+    except OutputError as error:
+        return [plain("LC805", str(error), error.path)], True
+    counts["written"] += 1
+    for each in found:
+        say(f"{each}", chosen)
+    say(f"wrote {file}", chosen)
+    return [], False
+
+
+def _pin(
+    want: Want,
+    draft: Draft,
+    pins: dict[str, dict[str, Any]],
+    answers: Mapping[tuple[str, Question], Image | str | RegistryError],
+) -> None:
+    """Add the pin of one image, or the reason why there is none."""
+    answer = answers.get(("image", want.question)) if want.question else None
+    if isinstance(answer, RegistryError):
+        tell(answer, want.label, want.origin, draft.report)
+        return
+    if answer is None and (want.pin is None or _needs(want)):
+        return  # told already: `--offline`
+    assert not isinstance(answer, str)
+    pins[want.kind][want.use] = pinned(want, answer, draft.report)
+    now = answers.get(("digest", want.moved)) if want.moved else None
+    if isinstance(now, str) and want.pin and now != want.pin["digest"]:
+        message = f"tag {want.tag!r} of {want.repository} is {now[:19]} now, and {want.pin['digest'][:19]} is pinned"
+        name = want.use.partition("@")[0]
+        help_ = f"take the new one with `lock --upgrade-package {name}`, or ask who moved the tag"
+        draft.report.add("LC330", message, ("lock", want.kind, want.use, "tag"), help=help_)
+
+
+def _check_agreement(draft: Draft, text: str, file: str) -> None:
+    """What the new lock says agrees with the catalog and the centre; findings point into it, as it would be."""
+    assert draft.inputs is not None
+    tree, problems = parse(f"{file} (as it would be)", text)
+    assert tree is not None, problems
+    before = draft.sources.trees.get("lock")
+    draft.sources.trees["lock"] = tree
+    found = Report()
+    center, catalog, _file = draft.inputs
+    resolve(
+        center,
+        catalog,
+        document(tree.data, schema_of("lock")),
+        Mirrors(center.mirrors),
+        (),
+        found,
+    )
+    told = [each for each in found if each.code in ABOUT_IMAGES]
+    draft.report.diagnostics += told
+    if before is not None and not told:
+        draft.sources.trees["lock"] = before
+
+
+def _summary(counts: Mapping[str, int], failed: int, chosen: argparse.Namespace) -> str:
+    parts = [f"{counts['current']} current"]
+    if not (chosen.locked or chosen.check):
+        parts.insert(0, f"{plural(counts['written'], 'lock')} written")
+    if failed:
+        parts.append(f"{failed} failed")
+    return ", ".join([*parts, plural(counts["asked"], "question") + " asked"])

@@ -1,0 +1,222 @@
+"""What ``lego-compile lock`` refuses: the old lock is whole, and the reason has a name and a place."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.lock.conftest import ROOT, Call, Place, codes, labelled, small
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected", "words"),
+    [
+        ({"prefix": "/opt/conda/envs/ocean"}, "LC304", "states prefix '/opt/conda/envs/ocean'"),
+        ({"subpath": "/env"}, "LC304", "states subpath '/env', and the catalog says '/'"),
+        ({"name": "oceans"}, "LC304", "states name 'oceans'"),
+        ({"kernels": [{"dir": "ir", "display_name": "R"}]}, "LC304", "has no kernel 'python3'; it has 'ir'"),
+        ({"glibc": "2.41"}, "LC408", "needs glibc 2.41, and system image 'lab' provides 2.39"),
+        ({"requires": {"dask": "2"}}, "LC408", "needs dask 2"),
+        ({"gpu": "nvidia"}, "LC408", "needs a GPU of nvidia"),
+        ({"prefix": "opt"}, "LC326", "its label 'org.gaia-data.lego.brick.prefix' cannot be used"),
+        ({"kernels": "{"}, "LC326", "cannot be read: it is no JSON"),
+        ({"glibc": "new"}, "LC326", "expected a version in quotes"),
+        ({"spec": "2"}, "LC326", "its labels are of vocabulary '2'"),
+        ({"kernels": [{"dir": "a/b", "display_name": "x"}]}, "LC326", "'a/b' cannot be a key here"),
+    ],
+)
+def test_an_image_that_says_otherwise_is_refused(
+    place: Place, lego: Call, facts: Mapping[str, Any], expected: str, words: str
+) -> None:
+    """What the image states is compared with the catalog before anything is pinned."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    before = place.lock_bytes()
+    place.push("ocean", "1", small({**labelled("brick", place.facts("ocean")), **labelled("brick", facts)}))
+
+    code, _, err = lego("lock", "--upgrade", "c.yaml", "--output-format", "concise")
+    assert code == 1
+    assert expected in codes(err), err
+    assert words in err
+    assert "c.yaml:" in err
+    assert before == place.lock_bytes()
+
+
+def test_a_label_that_is_nearly_ours_is_said(place: Place, lego: Call) -> None:
+    """A misspelt label would be a fact that nobody checks."""
+    labels = {**labelled("brick", place.facts("ocean")), "org.gaia-data.lego.brick.prefx": "/x"}
+    place.push("ocean", "1", small(labels))
+
+    code, _, err = lego("lock", "c.yaml")
+    assert (0, ["LC327"]) == (code, codes(err))
+    assert "did you mean 'org.gaia-data.lego.brick.prefix'?" in err
+    assert 1 == lego("lock", "--upgrade", "--strict", "c.yaml")[0]
+
+
+def test_labels_and_annotations_that_disagree(place: Place, lego: Call) -> None:
+    """Nobody can know which one is right."""
+    place.push(
+        "ocean", "1",
+        small(labelled("brick", place.facts("ocean")), manifest_annotations={"org.gaia-data.lego.brick.prefix": "/x"}),
+    )  # fmt: skip
+
+    code, _, err = lego("lock", "c.yaml")
+    assert (1, ["LC326"]) == (code, codes(err))
+    assert "its labels say prefix '/opt/bricks/ocean', and its manifest's annotations say '/x'" in err
+
+
+def test_what_no_registry_has(place: Place, lego: Call) -> None:
+    """Every missing image is told in one run, with tags that are near; the old lock is whole."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    before = place.lock_bytes()
+    entry = place.catalog["bricks"]["ocean"]
+    place.entry("bricks", "ocean", {**entry, "releases": {"1": {"tag": "1x"}}})
+    place.entry("bricks", "geo", {**place.catalog["bricks"]["geo"], "image": f"{place.base}/none"})
+
+    code, _, err = lego("lock", "c.yaml")
+    assert (1, ["LC323", "LC323"]) == (code, sorted(codes(err)))
+    assert before == place.lock_bytes()
+
+
+def test_names_that_stand_for_nothing(place: Place, lego: Call) -> None:
+    """Unknown bricks and releases are told before anybody is asked."""
+    place.center("c", bricks=["oecan", "geo@9"])
+
+    code, out, err = lego("lock", "c.yaml")
+    assert (1, ["LC301", "LC302"]) == (code, sorted(codes(err)))
+    assert "0 questions asked" in out
+
+
+def test_nobody_listens(place: Place, lego: Call) -> None:
+    """A registry that is not there is named, with what can be done."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    code, _, err = lego("lock", "--timeout", "1", "--via", f"{place.registry.host}={address}", "c.yaml")
+
+    assert (1, ["LC321"] * 3) == (code, codes(err))
+    assert address in err
+    assert not (place.folder / "c.lock.yaml").exists()
+
+
+def test_a_damaged_lock_is_not_replaced(place: Place, lego: Call) -> None:
+    """What a merge left half-done is for a person to decide."""
+    text = b"lego: 1\nlock: c\n<<<<<<< ours\nsystems: {}\n=======\n"
+    (place.folder / "c.lock.yaml").write_bytes(text)
+
+    assert 1 == lego("lock", "c.yaml")[0]
+    assert text == place.lock_bytes()
+
+
+def test_a_lock_that_cannot_be_written(place: Place, lego: Call) -> None:
+    """The folder is missing: a finding, and exit code 2."""
+    place.center("c", {"lock": "locks/c.lock.yaml"}, bricks=["ocean"])
+
+    code, _, err = lego("lock", "c.yaml")
+    assert (2, ["LC805"]) == (code, codes(err))
+    assert not [path for path in place.folder.iterdir() if path.name.startswith(".lego-tmp")]
+
+
+def test_a_lock_that_is_a_link_stays_one(place: Place, lego: Call) -> None:
+    """The file that it leads to is written, with the permissions that it had."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    real = place.folder / "real.yaml"
+    (place.folder / "c.lock.yaml").rename(real)
+    real.chmod(0o600)
+    (place.folder / "c.lock.yaml").symlink_to("real.yaml")
+    place.center("c", bricks=["ocean"])
+
+    assert 0 == lego("lock", "c.yaml")[0]
+    assert (place.folder / "c.lock.yaml").is_symlink()
+    assert 0o600 == real.stat().st_mode & 0o777
+    assert "geo" not in real.read_text()
+
+
+def test_other_centres_are_locked_all_the_same(place: Place, lego: Call) -> None:
+    """A centre with errors keeps its lock, and the others get theirs."""
+    place.center("bad", bricks=["nothing"])
+
+    code, out, _ = lego("lock", "bad.yaml", "c.yaml")
+    assert (1, True) == (code, "1 lock written, 0 current, 1 failed" in out)
+    assert (place.folder / "c.lock.yaml").exists()
+
+
+def test_findings_for_machines(place: Place, lego: Call) -> None:
+    """The formats of a compile are those of a lock."""
+    import json
+
+    place.center("c", bricks=["nothing"])
+    code, out, err = lego("lock", "--output-format", "json", "c.yaml")
+
+    assert (1, "") == (code, err)
+    assert "LC301" in json.dumps(json.loads(out))
+
+
+def _silent() -> tuple[socket.socket, str]:
+    """A server that accepts and says nothing."""
+    server = socket.create_server(("127.0.0.1", 0))
+    kept: list[socket.socket] = []
+
+    def accept() -> None:
+        try:
+            while True:
+                kept.append(server.accept()[0])
+        except OSError:
+            for each in kept:
+                each.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return server, f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_an_interrupted_lock_ends_at_once(place: Place, lego: Call) -> None:
+    """Ctrl-C does not wait for a registry that says nothing; the old lock is whole."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    before = place.lock_bytes()
+    server, address = _silent()
+    words = ["lock", "--upgrade", "--via", f"{place.registry.host}={address}", "c.yaml"]
+    command = [sys.executable, "-m", "lego_compile", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with server, subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+        time.sleep(1.5)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert time.monotonic() - started < 5
+        server.shutdown(socket.SHUT_RDWR)
+    assert (130, "\ninterrupted: nothing was left half-written\n") == (process.returncode, err.decode())
+    assert before == place.lock_bytes()
+    assert not [path for path in place.folder.iterdir() if path.name.startswith(".lego-tmp")]
+
+
+def test_progress_is_drawn_on_a_terminal_only(place: Place) -> None:
+    """A person sees how many images are resolved and how much was received; a log does not."""
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "lego_compile", "lock", "c.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=terminal) as process:
+        out = process.communicate(timeout=60)[0].decode()
+    os.close(terminal)
+    seen = b""
+    while True:
+        try:
+            part = os.read(screen, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    os.close(screen)
+    assert b"asking registries" in seen
+    assert b"KiB received" in seen
+    assert "1 lock written" in out
+    assert "asking" not in out
