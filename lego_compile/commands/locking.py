@@ -39,6 +39,7 @@ class Draft:
 
     Attributes:
         spec: file name of its specification.
+        strict: whether warnings are errors.
         report: what was found.
         sources: what the findings point into.
         inputs: the centre and its catalog; None when they cannot be used.
@@ -48,8 +49,8 @@ class Draft:
         wants: what has to be pinned.
     """
 
-    def __init__(self, spec: str) -> None:
-        self.spec = spec
+    def __init__(self, spec: str, *, strict: bool) -> None:
+        self.spec, self.strict = spec, strict
         self.report, self.sources = Report(), Sources()
         self.inputs: Unlocked | None = None
         self.old: Pins = {}
@@ -60,7 +61,7 @@ class Draft:
     @property
     def failed(self) -> bool:
         """Whether nothing can be written for it."""
-        return self.inputs is None or self.report.has_errors()
+        return self.inputs is None or self.report.has_errors(strict=self.strict)
 
     def findings(self) -> list[Finding]:
         """What there is to tell."""
@@ -72,8 +73,10 @@ def lock_specs(chosen: argparse.Namespace) -> int:
     via = Via.parse(chosen.via)
     if isinstance(via, str):
         return complain(via)
+    if chosen.offline and (chosen.upgrade or chosen.upgrade_package):
+        return complain("--offline asks nobody, so it cannot go with --upgrade or --upgrade-package")
     policy = Policy(chosen.upgrade, frozenset(chosen.upgrade_package), chosen.check)
-    drafts = [_draft(spec, policy, via) for spec in specs_among(chosen.specs)]
+    drafts = [_draft(Draft(spec, strict=chosen.strict), policy, via) for spec in specs_among(chosen.specs)]
     unknown = policy.packages - {want.use.partition("@")[0] for each in drafts for want in each.wants}
     if unknown and not any(each.failed for each in drafts):
         return complain(f"no centre here uses {sorted(unknown)[0]!r}, so there is nothing to upgrade")
@@ -100,16 +103,18 @@ def lock_specs(chosen: argparse.Namespace) -> int:
     return finish(findings, chosen, _summary(counts, failed, chosen), unusable=unusable)
 
 
-def _draft(spec: str, policy: Policy, via: Via) -> Draft:
-    draft = Draft(spec)
+def _draft(draft: Draft, policy: Policy, via: Via) -> Draft:
+    """Read a centre, its catalog and the lock that is there, and see what has to be pinned."""
     try:
-        inputs = load_unlocked(spec, read_text, draft.sources, draft.report)
+        inputs = load_unlocked(draft.spec, read_text, draft.sources, draft.report)
         draft.name = _lock_name(inputs)
         if os.path.lexists(inputs.lock_file):
             load_lock(inputs.lock_file, read_text, draft.sources, draft.report)
             data = draft.sources.trees["lock"].data
             draft.text = draft.sources.texts[inputs.lock_file]
-            draft.name, draft.old = data["lock"], {kind: data.get(kind) or {} for kind in KINDS}
+            draft.old = {kind: data.get(kind) or {} for kind in KINDS}
+            if inputs.center.lock:
+                draft.name = data["lock"]
         ask_at = via.at(inputs.center.mirrors)
         draft.wants = plan(inputs.center, inputs.catalog, draft.old, policy, ask_at, draft.report)
         draft.inputs = inputs

@@ -59,7 +59,10 @@ def test_a_label_that_is_nearly_ours_is_said(place: Place, lego: Call) -> None:
     code, _, err = lego("lock", "c.yaml")
     assert (0, ["LC327"]) == (code, codes(err))
     assert "did you mean 'org.gaia-data.lego.brick.prefix'?" in err
+    before = place.lock_bytes()
+    place.push("ocean", "1", small(labels, content="newer"))
     assert 1 == lego("lock", "--upgrade", "--strict", "c.yaml")[0]
+    assert before == place.lock_bytes()
 
 
 def test_labels_and_annotations_that_disagree(place: Place, lego: Call) -> None:
@@ -148,6 +151,37 @@ def test_other_centres_are_locked_all_the_same(place: Place, lego: Call) -> None
     code, out, _ = lego("lock", "bad.yaml", "c.yaml")
     assert (1, True) == (code, "1 lock written, 0 current, 1 failed" in out)
     assert (place.folder / "c.lock.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--offline", "--upgrade"),
+        ("--via", "elsewhere"),
+        ("--timeout", "0"),
+        ("--timeout", "soon"),
+        ("-P",),
+        (),
+    ],
+)
+def test_wrong_usage_is_said(place: Place, lego: Call, words: tuple[str, ...]) -> None:
+    """Options that contradict each other, or mean nothing, are exit code 2 with a line."""
+    code, out, err = lego("lock", *words, *(["c.yaml"] if words else []))
+
+    assert (2, "") == (code, out)
+    assert "lego-compile" in err
+    assert not (place.folder / "c.lock.yaml").exists()
+
+
+def test_a_lock_of_another_name_is_renamed(place: Place, lego: Call) -> None:
+    """A centre that was renamed takes its lock along; the pins stay."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    (place.folder / "c.lock.yaml").rename(place.folder / "d.lock.yaml")
+    place.center("d", bricks=["ocean"], offer=["geo"])
+
+    code, out, _ = lego("lock", "d.yaml")
+    assert (0, "d") == (code, place.lock("d")["lock"])
+    assert "0 questions asked" in out
 
 
 def test_findings_for_machines(place: Place, lego: Call) -> None:

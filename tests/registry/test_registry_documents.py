@@ -76,8 +76,9 @@ def test_the_first_of_equal_platforms_counts(proxy: Proxy, client: Callable[...,
     first, config = one(settings())
     second = manifest(config=entry(config, CONFIG), annotations={"second": "yes"})
     spelled = {"os": "linux", "architecture": "x86_64", "variant": "v1"}
-    top = index(entry(first, platform=LINUX), entry(second, platform=spelled))
-    repository = serve(proxy, top, first, second, config)
+    silent = manifest(config=entry(config, CONFIG), annotations={"third": "yes"})
+    top = index(entry(first, platform=LINUX), entry(second, platform=spelled), entry(silent))
+    repository = serve(proxy, top, first, second, silent, config)
 
     assert client().image(repository, "odd").platforms["linux/amd64"].digest == digest(first)
     assert not proxy.asked(digest(second))
