@@ -6,17 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lego_compile.cli import main
+from tests.command import Call, run
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "tests" / "cases" / "base"
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 def spec(center: str, base: str = "shared", more: str = "") -> str:
@@ -41,15 +38,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def lego(work: Path, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run the command line in this process: exit code, standard output, standard error."""
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        try:
-            code = main(arguments)
-        except SystemExit as stop:  # argparse
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
+    return lambda *arguments: run(arguments, capsys)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lego_compile.cli import FINDINGS, OK
-from tests.cli.conftest import Call, spec, tree
+from tests.cli.conftest import spec, tree
+from tests.command import Call
 
 
 def states(err: str) -> list[tuple[str, str]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lego_compile.cli import FINDINGS, OK, USAGE
-from tests.cli.conftest import Call, spec
+from tests.cli.conftest import spec
+from tests.command import Call
 
 BIG = 50 * 1024 * 1024
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lego_compile.cli import FINDINGS, INTERRUPTED, OK, USAGE
-from tests.cli.conftest import ROOT, Call, spec, tree
+from tests.cli.conftest import ROOT, spec, tree
+from tests.command import Call
 
 
 def test_a_file_in_the_place_of_the_folder(lego: Call) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lego_compile.cli import FINDINGS, OK, USAGE
-from tests.cli.conftest import ROOT, Call, spec
+from tests.cli.conftest import ROOT, spec
+from tests.command import Call
 
 
 def codes(err: str) -> list[str]:

@@ -14,7 +14,8 @@ from lego_compile import __version__
 from lego_compile.cli import BUG, FINDINGS, FORMATS, HANDLERS, OK, USAGE
 from lego_compile.commands import compiling
 from lego_compile.diagnostic.codes import CATALOGUE
-from tests.cli.conftest import ROOT, Call, spec
+from tests.cli.conftest import ROOT, spec
+from tests.command import Call
 
 
 @pytest.mark.parametrize(

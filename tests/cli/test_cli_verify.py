@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lego_compile.cli import FINDINGS, OK, USAGE
-from tests.cli.conftest import Call, spec
+from tests.cli.conftest import spec
+from tests.command import Call
 
 
 def _replace(path: str, old: str, new: str, count: int = 1) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lego_compile.cli import main
+from tests.command import Call, run
 from tests.images.gallery import gallery, read
 from tests.images.oci import Built, image, text
 from tests.images.registry import NoRegistry, Registry, push
@@ -18,8 +18,6 @@ from tests.images.registry import NoRegistry, Registry, push
 ROOT = Path(__file__).parents[2]
 OURS = "org.gaia-data.lego."
 _numbers = itertools.count()
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -163,15 +161,7 @@ def place(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -
 def lego(capsys: pytest.CaptureFixture[str]) -> Call:
     """Run the command line in this process: exit code, standard output, standard error."""
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        try:
-            code = main(arguments)
-        except SystemExit as stop:  # argparse
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
+    return lambda *arguments: run(arguments, capsys)
 
 
 def codes(text: str) -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import Call
 from tests.images.registry import Registry
-from tests.lock.conftest import ROOT, Call
+from tests.lock.conftest import ROOT
 
 SPECS = sorted(path.name for path in (ROOT / "centers").glob("*.yaml") if ".lock." not in path.name)
 

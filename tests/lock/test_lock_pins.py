@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.command import Call
 from tests.images.oci import image, text
-from tests.lock.conftest import Call, Place, codes, labelled, small
+from tests.lock.conftest import Place, codes, labelled, small
 
 
 def test_a_pin_says_what_the_image_is(place: Place, lego: Call) -> None:

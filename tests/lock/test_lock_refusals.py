@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.lock.conftest import ROOT, Call, Place, codes, labelled, small
+from tests.command import Call
+from tests.lock.conftest import ROOT, Place, codes, labelled, small
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.command import Call
 from tests.images.registry import PASSWORD, USER, NoRegistry, Registry, basic, push
-from tests.lock.conftest import LAB, Call, Place, codes, labelled, small
+from tests.lock.conftest import LAB, Place, codes, labelled, small
 from tests.registry import faults
 from tests.registry.faults import Deed, Proxy
 

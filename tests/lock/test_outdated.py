@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.lock.conftest import Call, Place, codes, labelled, small
+from tests.command import Call
+from tests.lock.conftest import Place, codes, labelled, small
 
 
 def test_nothing_is_newer(place: Place, lego: Call) -> None:
