@@ -63,3 +63,17 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def test_the_page_of_labels_has_every_fact() -> None:
+    """An image builder finds each label that is read, and no other."""
+    import json
+
+    text = (ROOT / "docs" / "labels.md").read_text()
+    schema = json.loads((ROOT / "schemas" / "lock.schema.json").read_text())
+    _, bricks, systems = re.split(
+        r"^## (?:Bricks|System images).*$", text.partition("## A Containerfile")[0], flags=re.M
+    )
+    for section, model in ((bricks, "BrickFacts"), (systems, "SystemFacts")):
+        named = re.findall(r"^\| `([a-z]+)` \|", section, re.M)
+        assert sorted([*schema["$defs"][model]["properties"], "spec"]) == sorted(named)
