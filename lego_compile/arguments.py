@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 
 from lego_compile import __version__
 from lego_compile.cli import FORMATS, HANDLERS
@@ -50,7 +51,7 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     )
     _OWN[command](parser)
     if command in ("lock", "outdated", "catalog"):
-        _network(parser)
+        _network(parser, mirrors=command != "catalog")
     if command not in ("explain", "schema"):
         _findings(parser)
     return parser
@@ -95,23 +96,30 @@ def _specs(parser: argparse.ArgumentParser) -> None:
 
 def _lock(parser: argparse.ArgumentParser) -> None:
     _specs(parser)
-    parser.add_argument(
-        "--locked", action="store_true", help="write nothing; exit 1 when a lock would change"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--locked", action="store_true", help="write nothing; exit 1 when a lock would change")
+    add("--refresh", action="store_true", help="read every pinned image again, by its digest; the pins stay")
+    add(
         "--check",
         action="store_true",
-        help="for CI: as --locked, and read every pinned image again to see that it is there and says the same",
+        help="for CI: --locked and --refresh, to see that every pinned image is there and says the same",
     )
-    parser.add_argument(
+    add(
         "-U", "--upgrade", action="store_true", help="resolve every image again, and take the newest releases"
     )
-    parser.add_argument(
-        "-P", "--upgrade-package", action="append", default=[], metavar="NAME",
+    add(
+        "-P",
+        "--upgrade-package",
+        action="append",
+        default=[],
+        metavar="NAME",
         help="the same for one brick or system image (repeatable)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--offline", action="store_true", help="ask no registry; fail when one has to be asked"
+    )
+    add("--offline", action="store_true", help="ask no registry; fail when one has to be asked")
+    add(
+        "--prune",
+        action="store_true",
+        help="of a lock that centres share, remove the pins that none of the SPECs uses",
     )
 
 
@@ -157,21 +165,28 @@ _OWN = {
 }  # fmt: skip
 
 
-def _network(parser: argparse.ArgumentParser) -> None:
-    """How registries are asked."""
-    parser.add_argument(
-        "--via", action="append", default=[], metavar="WHERE",
-        help="origin: where images are published (default); mirror: behind the centre's mirrors; PREFIX=PREFIX: "
-        "elsewhere, such as registry.example.org=localhost:5000/gaia (repeatable)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--insecure-registry", action="append", default=[], metavar="HOST[:PORT]",
-        help="a registry that may be asked without TLS, or with a certificate that nobody vouches for (repeatable)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--ca", metavar="FILE", help="certificates of authorities to trust besides the system's"
+def _network(parser: argparse.ArgumentParser, *, mirrors: bool) -> None:
+    """How registries are asked; a catalog has no mirrors."""
+    add = parser.add_argument
+    places = "origin: where images are published (default); mirror: behind the centre's mirrors; "
+    add(
+        "--via",
+        action="append",
+        default=[],
+        metavar="WHERE",
+        help=(places if mirrors else "")
+        + "PREFIX=PREFIX: ask elsewhere, such as registry.example.org=localhost:5000/gaia (repeatable)",
     )
-    parser.add_argument(
+    add(
+        "--insecure-registry",
+        action="append",
+        default=[],
+        type=_host,
+        metavar="HOST[:PORT]",
+        help="a registry that may be asked without TLS, or with a certificate that nobody vouches for (repeatable)",
+    )
+    add("--ca", metavar="FILE", help="certificates of authorities to trust besides the system's")
+    add(
         "--timeout",
         type=_seconds,
         default=30.0,
@@ -202,6 +217,14 @@ def _jobs(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 256")
     return int(text)
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no host, such as registry.example.org or localhost:5000"
+        )
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lego_compile import __version__
@@ -51,21 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(command, words)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("\ninterrupted: nothing was left half-written", file=sys.stderr)
+        _last_words("\ninterrupted: nothing was left half-written")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return USAGE
     except OSError as error:
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
             return _bug(error)
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what is left cannot be printed either
-        print(f"lego-compile: cannot print: {(error.strerror or '').lower()}", file=sys.stderr)
+        _last_words(f"lego-compile: cannot print: {(error.strerror or '').lower()}")
         return USAGE
     except Exception as error:  # noqa: BLE001 - mistakes of users are findings: whatever else comes is our bug
         return _bug(error)
+    finally:
+        _let_go()
     return code
 
 
@@ -134,13 +133,27 @@ def _write(out: TextIO, text: str) -> None:
     out.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
+def _last_words(text: str) -> None:
+    """Print to standard error, which may be what cannot be printed to."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _let_go() -> None:
+    """Make sure that nothing is left to print: Python would try again at its end, and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _bug(error: BaseException) -> int:
     import traceback
 
-    traceback.print_exception(error)
-    print(
-        f"\nerror[LC900]: this is a bug of lego-compile {__version__}, not a mistake of yours\n"
-        "  please report it with the lines above; nothing was written after it happened",
-        file=sys.stderr,
+    _last_words(
+        "".join(traceback.format_exception(error))
+        + f"\nerror[LC900]: this is a bug of lego-compile {__version__}, not a mistake of yours\n"
+        "  please report it with the lines above; nothing was written after it happened"
     )
     return BUG

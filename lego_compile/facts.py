@@ -17,6 +17,8 @@ VOCABULARY = "1"
 
 _JSON = frozenset({"kernels", "requires", "labextensions", "environments", "provides"})
 """Facts that are JSON in a label; the others are text."""
+_MOST = 500
+"""Entries of one fact; a label with more is a mistake, or meant to do harm."""
 _WORDS = {"bricks": "brick", "systems": "system"}
 
 
@@ -85,7 +87,9 @@ def read_facts(kind: str, *sources: tuple[str, Mapping[str, str]]) -> Facts:
                 continue
             first, source = raw.setdefault(fact, (value, name))
             if not _same(fact, first, value):
-                faults.append(Fault(f"its {source} say {fact} {first!r}, and its {name} say {value!r}"))
+                faults.append(
+                    Fault(f"its {source} say {fact} {_shown(first)}, and its {name} say {_shown(value)}")
+                )
                 doubted.add(fact)
     raw = {fact: said for fact, said in raw.items() if fact not in doubted}
     return _typed(raw, model, schema, word, faults)
@@ -113,7 +117,9 @@ def _typed(
         label = f"{LABEL}{word}.{fact}"
         if fact == "spec":
             if value != VOCABULARY:
-                message = f"its labels are of vocabulary {value!r}, and {VOCABULARY!r} is what is read here"
+                message = (
+                    f"its labels are of vocabulary {_shown(value)}, and {VOCABULARY!r} is what is read here"
+                )
                 faults.append(
                     Fault(message, "use a newer lego-compile, or build the image with older labels")
                 )
@@ -142,23 +148,50 @@ _EXAMPLES = {
 def _words(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"a kernel has no {error.args[0]!r}"
-    return "it is no JSON" if isinstance(error, ValueError | RecursionError) else str(error)
+    if isinstance(error, RecursionError):
+        return "its brackets are nested too deeply"
+    return "it is no JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+
+
+def _shown(value: str) -> str:
+    """A text of a stranger in quotes, cut where it would fill the screen."""
+    return repr(value if len(value) <= 80 else value[:80] + "…")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON in which no key is said twice: readers disagree which one counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"{_shown(twice)} is said twice")
+    return found
 
 
 def _parsed(fact: str, value: str) -> Any:
     """The value of a label as the lock has it.
 
     Raises:
-        ValueError: it is no JSON where JSON is expected.
+        ValueError: it is no JSON where JSON is expected, says something twice or far too much, or holds half of a
+            character.
         TypeError: a list of kernels is something else.
         KeyError: a kernel lacks a key.
     """
-    if fact not in _JSON:
-        return value
-    read = json.loads(value)
+    try:
+        value.encode()
+        if fact not in _JSON:
+            return value
+        read = json.loads(value, object_pairs_hook=_once)
+        json.dumps(read, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds half of a character") from None
+    if isinstance(read, dict | list) and len(read) > _MOST:
+        raise ValueError(f"it has {len(read)} entries, and {_MOST} are the most")
     if fact == "kernels":
         if not isinstance(read, list) or not all(isinstance(each, dict) for each in read):
             raise TypeError("a list of kernels is expected")
+        directories = [str(each["dir"]) for each in read]
+        if len({*directories}) < len(directories):
+            raise ValueError("two kernels have one directory")
         return {
             str(each["dir"]): {"language": each.get("language", "python"), "title": each["display_name"]}
             for each in sorted(read, key=lambda kernel: str(kernel["dir"]))

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lego_compile.diagnostic.model import Path, Report
+from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.emit.yaml import dump
-from lego_compile.facts import read_facts
+from lego_compile.facts import Fault, kinds, read_facts
 from lego_compile.fingerprint import fingerprint, tag_of
 from lego_compile.lookup import WORDS, find_entry, uses
 
@@ -57,6 +57,7 @@ class Want(NamedTuple):
         tag: of the release in the registry.
         repository: where it is published.
         source: fingerprint of the catalog's entry.
+        platforms: of the centre's machines.
         origin: who asks for it.
         pin: the pin that is there and stays, as plain data; None when there is none, or a new one is wanted.
         question: what has to be asked; None when the pin is good as it is.
@@ -69,6 +70,7 @@ class Want(NamedTuple):
     tag: str
     repository: str
     source: str
+    platforms: tuple[str, ...]
     origin: Path
     pin: Mapping[str, Any] | None
     question: Question | None
@@ -106,13 +108,14 @@ def plan(
             entry = find_entry(kind, use, origin, catalog, report)
             if entry is not None:
                 pin = pins.get(kind, {}).get(use)
-                wants[kind, use] = _want(kind, use, origin, entry, pin, policy, ask_at)
+                wants[kind, use] = _want(kind, use, center.platforms, origin, entry, pin, policy, ask_at)
     return [*wants.values()]
 
 
 def _want(
     kind: str,
     use: str,
+    platforms: tuple[str, ...],
     origin: Path,
     entry: Any,
     pin: Mapping[str, Any] | None,
@@ -137,7 +140,7 @@ def _want(
         question = Question(where, pin["digest"])
     else:
         question = None
-    return Want(kind, use, release, tag, entry.image, source, origin, pin, question, moved)
+    return Want(kind, use, release, tag, entry.image, source, platforms, origin, pin, question, moved)
 
 
 def pinned(want: Want, image: Image | None, report: Report) -> dict[str, Any]:
@@ -154,40 +157,55 @@ def pinned(want: Want, image: Image | None, report: Report) -> dict[str, Any]:
     stated = _facts(want, image, report)
     common = _common(stated.values())
     platforms: dict[str, Any] = {}
-    for platform, each in sorted(image.platforms.items()):
-        layers = dict(sorted(dict(each.layers).items()))
+    for platform, each in image.platforms.items():
+        layers = dict(each.layers)
         own = {fact: value for fact, value in stated[platform].items() if fact not in common}
-        platforms[platform] = {
-            "digest": each.digest,
-            "size": sum(layers.values()),
-            "layers": layers,
-            **({"facts": own} if own else {}),
+        size = sum(layers.values())
+        platforms[platform] = {"digest": each.digest, "size": size, "layers": layers, "facts": own}
+    return _ordered(
+        {
+            "release": want.release,
+            "repository": want.repository,
+            "tag": want.tag,
+            "digest": image.digest,
+            "resolved_from": want.source,
+            "platforms": platforms,
+            "facts": common,
         }
-    return {
-        "release": want.release,
-        "repository": want.repository,
-        "tag": want.tag,
-        "digest": image.digest,
-        "resolved_from": want.source,
-        "platforms": platforms,
-        **({"facts": common} if common else {}),
-    }
+    )
 
 
 def _facts(want: Want, image: Image, report: Report) -> dict[str, dict[str, Any]]:
-    """Platform → facts; what is wrong with them is told once, however many platforms say so."""
+    """Platform → facts. What is wrong with them is told of the centre's platforms, once for all that say so."""
     stated = {}
-    told = set()
+    faults: dict[Fault, list[str]] = {}
     for platform, each in image.platforms.items():
         found = facts_of(want.kind, image, each)
         stated[platform] = found.stated
-        for fault in found.faults:
-            if fault not in told:
-                told.add(fault)
-                code = "LC327" if fault.harmless else "LC326"
-                message = f"the image of {want.use!r} ({want.repository}:{want.tag}): {fault.message}"
-                report.add(code, message, want.origin, help=fault.help)
+        if platform in want.platforms:
+            for fault in found.faults:
+                faults.setdefault(fault, []).append(platform)
+    if kinds_of(image) not in (set(), {want.kind}):
+        report.add(
+            "LC304",
+            f"the image of {want.use!r} has labels of another kind, and the catalog has it under `{want.kind}:`",
+            want.origin,
+            related=(Label(("catalog", want.kind, want.use.partition("@")[0]), "declared here", key=True),),
+            help="move the entry, or correct its image",
+        )
+    for fault, platforms in faults.items():
+        where = f" for {', '.join(platforms)}" if len(platforms) < len(image.platforms) else ""
+        message = f"the image of {want.use!r} ({want.repository}:{want.tag}){where}: {fault.message}"
+        report.add("LC327" if fault.harmless else "LC326", message, want.origin, help=fault.help)
     return stated
+
+
+def kinds_of(image: Image) -> set[str]:
+    """Which kinds of image it says that it is."""
+    every: dict[str, str] = dict(image.annotations)
+    for each in image.platforms.values():
+        every |= {**each.annotations, **each.labels}
+    return kinds(every)
 
 
 def facts_of(kind: str, image: Image, platform: PlatformImage) -> Any:
@@ -212,7 +230,7 @@ _PLATFORM = ("digest", "size", "layers", "facts")
 def _ordered(pin: Mapping[str, Any]) -> dict[str, Any]:
     """A pin as it would be written today: hands and merges put keys into other orders."""
     ordered = {key: pin[key] for key in _ORDER if pin.get(key)}
-    ordered["platforms"] = {
+    ordered["platforms"] = {  # a size of 0 stays, unlike what is empty
         platform: {key: _sorted(each[key]) for key in _PLATFORM if each.get(key) not in (None, {})}
         for platform, each in sorted(pin["platforms"].items())
     }
@@ -277,6 +295,8 @@ def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
             return
         for key in {**old, **new}:
             yield from _differences(old.get(key), new.get(key), f"{where} {key}".strip())
+    elif isinstance(old, Mapping) or isinstance(new, Mapping):
+        yield f"{where} {'are new' if old is None else 'are gone' if new is None else 'differ'}"
     elif old != new:
         yield f"{where} {_short(old)} → {_short(new)}"
 

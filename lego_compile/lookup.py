@@ -150,8 +150,17 @@ def check_lock(center: CenterSpec, lock: LockSpec, report: Report) -> None:
     """A lock says nothing that cannot be, and nothing that its centre does not ask for.
 
     No digest stands for two repositories: bytes that are an ocean brick are no system image (LC304). A lock that
-    has the name of the centre pins what the centre uses and no more (LC316); one of another name is shared.
+    has the name of the centre pins what the centre uses and no more (LC316); one of another name is shared, and
+    then the centre names its file.
     """
+    if lock.lock != center.center and not center.lock:
+        report.add(
+            "LC304",
+            f"this is the lock of {lock.lock!r}, and the centre is {center.center!r}",
+            ("lock", "lock"),
+            related=(Label(("center", "center"), "the centre"),),
+            help=f"{RELOCK}; a lock that centres share is named by `lock:` in each of them",
+        )
     first: dict[str, tuple[str, Path]] = {}
     for kind, pins in (("systems", lock.systems), ("bricks", lock.bricks)):
         for use, pin in pins.items():
@@ -165,6 +174,14 @@ def check_lock(center: CenterSpec, lock: LockSpec, report: Report) -> None:
                     related=(Label(at, "the same digest"),),
                     help=RELOCK,
                 )
+            for platform, pinned in pin.platforms.items():
+                if pinned.layers and sum(pinned.layers.values()) != pinned.size:
+                    report.add(
+                        "LC304",
+                        f"the size of {use!r} for {platform} is not the sum of its layers",
+                        ("lock", kind, use, "platforms", platform, "size"),
+                        help="read the image again: lego-compile lock --refresh SPEC",
+                    )
     if lock.lock != center.center:
         return
     for kind, pins in (("systems", lock.systems), ("bricks", lock.bricks)):

@@ -21,8 +21,8 @@ class Part(NamedTuple):
         kind: ``"systems"`` or ``"bricks"``.
         use: as the centre says it.
         offered: whether the user has to ask for it.
-        layers: digest → bytes.
-        pin: of the lock.
+        layers: digest → bytes; empty without a pin.
+        pin: of the lock; None when it has none for this platform.
     """
 
     kind: str
@@ -38,15 +38,16 @@ class Part(NamedTuple):
 
 
 def parts(center: CenterSpec, profile: Profile, lock: LockSpec, platform: str) -> list[Part]:
-    """The images of a profile on a platform: system, bricks, offers; those that the lock lacks are left out."""
+    """The images of a profile on a platform: system, bricks, offers."""
     asked = [("systems", profile.system or center.system, False)]
     asked += [("bricks", use, False) for use in profile.bricks]
     asked += [("bricks", use, True) for use in profile.offer]
     found = []
     for kind, use, offered in asked:
         pin: Pin | None = getattr(lock, kind).get(use)
-        if pin is not None and platform in pin.platforms:
-            found.append(Part(kind, use, offered, layers(pin, platform), pin))
+        if pin is not None and platform not in pin.platforms:
+            pin = None
+        found.append(Part(kind, use, offered, layers(pin, platform) if pin else {}, pin))
     return found
 
 
@@ -67,8 +68,8 @@ def total(images: Iterable[Part]) -> int:
 def human(size: float) -> str:
     """A number of bytes for people: ``1.2 GiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        if size < 1023.5:  # what would be printed as 1024 is 1.0 of the next
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
 
@@ -93,12 +94,12 @@ def check_budget(center: CenterSpec, lock: LockSpec, report: Report) -> None:
                 size = total(images)
                 if size <= in_bytes(said):
                     continue
-                largest = sorted(images, key=lambda part: -part.size)
+                largest = sorted((part for part in images if part.pin), key=lambda part: -part.size)
                 names = ", ".join(dict.fromkeys(f"{part.use} {human(part.size)}" for part in largest))
                 report.add(
                     "LC410",
                     (f"profile {slug!r} pulls" if slug else "the profiles of this centre pull together")
-                    + f" {human(size)} on {platform}, and the budget is {said}",
+                    + f" {human(size)} on {platform}, {human(size - in_bytes(said))} more than the budget of {said}",
                     ("center", "profiles", slug) if slug else ("center", "profiles"),
                     key=True,
                     related=(limit,),

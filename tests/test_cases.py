@@ -42,6 +42,7 @@ SHOWN_ELSEWHERE = {
     "LC328": "tests/lock/test_lock_registries.py",
     "LC329": "tests/lock/test_lock_pins.py",
     "LC330": "tests/lock/test_lock_pins.py",
+    "LC332": "tests/lock/test_outdated.py",
     "LC331": "tests/test_cataloguing_images.py",
     "LC701": "tests/cli/test_cli_verify.py",
     "LC702": "tests/cli/test_cli_verify.py",

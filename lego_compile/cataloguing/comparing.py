@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lego_compile.agreement import Used, check_facts
 from lego_compile.asking import tell
-from lego_compile.cataloguing.stated import kinds_of
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.fingerprint import fingerprint, tag_of
 from lego_compile.locking import Question, Want, lock_text, pinned
@@ -93,18 +92,10 @@ def compare(
         if isinstance(answer, RegistryError):
             tell(answer, f"{WORDS[each.kind]} {each.use!r}", each.origin, report)
             continue
-        if kinds_of(answer) not in (set(), {each.kind}):
-            report.add(
-                "LC304",
-                f"the image of {each.use!r} has labels of another kind, and the catalog has it under `{each.kind}:`",
-                each.origin,
-                related=(Label(("catalog", each.kind, each.name), "declared here", key=True),),
-                help="move the entry, or correct its image",
-            )
         source = fingerprint(each.kind, each.release, each.entry)
         want = Want(
-            each.kind, each.use, each.release, each.question.reference, each.entry.image, source, each.origin,
-            None, each.question, None,
+            each.kind, each.use, each.release, each.question.reference, each.entry.image, source,
+            tuple(answer.platforms), each.origin, None, each.question, None,
         )  # fmt: skip
         pins[each.kind][each.use] = pinned(want, answer, report)
     if not any(pins.values()):

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lego_compile.diagnostic.model import Path, Report
-from lego_compile.facts import LABEL, kinds
-from lego_compile.locking import Question, Want, pinned
+from lego_compile.facts import LABEL
+from lego_compile.locking import Question, Want, kinds_of, pinned
 from lego_compile.source.document import parse
 from lego_compile.spec.conform import conform
 from lego_compile.spec.load import schema_of
@@ -104,8 +104,8 @@ def stated(
         return None
     release = _release(reference, image)
     want = Want(
-        kind, name or str(reference), release, reference.tag, reference.repository, _NO_SOURCE, origin, None,
-        Question(*reference), None,
+        kind, name or str(reference), release, reference.tag, reference.repository, _NO_SOURCE,
+        tuple(image.platforms), origin, None, Question(*reference), None,
     )  # fmt: skip
     pin = pinned(want, image, report)
     facts = _together(kind, reference, pin, origin, report)
@@ -143,14 +143,6 @@ def stated(
     for complaint in complaints:
         report.add("LC331", f"the image {reference} is none that a catalog can list: {complaint}", origin)
     return None if complaints else said._replace(entry=entry)
-
-
-def kinds_of(image: Image) -> set[str]:
-    """Which kinds of image it says that it is."""
-    every: dict[str, str] = dict(image.annotations)
-    for each in image.platforms.values():
-        every |= {**each.annotations, **each.labels}
-    return kinds(every)
 
 
 def _kind(reference: Reference, image: Image, origin: Path, report: Report) -> str | None:

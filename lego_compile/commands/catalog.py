@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lego_compile.asking import ask_all, tell
 from lego_compile.cataloguing.adding import Line, put
 from lego_compile.cataloguing.comparing import Listed, compare, listed, unlisted
+from lego_compile.cataloguing.outcome import check_secrets, stale_names
 from lego_compile.cataloguing.page import Page
 from lego_compile.cataloguing.stated import Reference, stated
 from lego_compile.cli import complain, say
@@ -18,7 +19,7 @@ from lego_compile.commands.common import finish, judged, plain, plural
 from lego_compile.commands.network import Via, progress, registries
 from lego_compile.diagnostic.model import CompileFailed, Path, Report
 from lego_compile.diagnostic.view import view
-from lego_compile.emit.file import replace_file
+from lego_compile.emit.file import mark_of, replace_file
 from lego_compile.emit.manifest import OutputError
 from lego_compile.locking import Question
 from lego_compile.registry.model import RegistryError
@@ -114,6 +115,9 @@ def _add(file: str, references: Sequence[Reference], via: Via, chosen: argparse.
         lines += put(each, page, report)
     if report.has_errors(strict=chosen.strict):
         return _end(report, sources, chosen, f"{file} is as it was")
+    check_secrets(page.text, file, report)
+    if report.has_errors(strict=chosen.strict):
+        return _end(report, sources, chosen, f"{file} is as it was")
     wrong = _complaints(page.text)
     if wrong and fresh and not page.data.get("systems"):
         return complain(f"there is no catalog {file}; a new one needs a system image too: name both")
@@ -123,7 +127,7 @@ def _add(file: str, references: Sequence[Reference], via: Via, chosen: argparse.
     if page.text == text:
         return _end(report, sources, chosen, "\n".join([*map(str, lines), f"{file} is as it was"]))
     try:
-        replace_file(file, page.text)
+        replace_file(file, mark_of(file) + page.text)
     except OutputError as error:
         findings = [*_findings(report, sources), plain("LC805", str(error), error.path)]
         return finish(judged(findings, strict=chosen.strict), chosen, "", unusable=True)
@@ -134,6 +138,10 @@ def _add(file: str, references: Sequence[Reference], via: Via, chosen: argparse.
     if newer:
         packages = " ".join(f"-P {name}" for name in newer)
         say(f"centres that are locked take it with: lego-compile lock {packages} SPEC...", chosen)
+    stale = [] if fresh else stale_names(text, page.text)
+    if stale:
+        names = ", ".join(stale)
+        say(f"centres that use {names} have to be locked again: lego-compile lock SPEC...", chosen)
     return _end(report, sources, chosen, f"wrote {file}")
 
 

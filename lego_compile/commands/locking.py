@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lego_compile.asking import ask_all, tell
 from lego_compile.cli import complain, say
 from lego_compile.commands.common import finish, judged, plain, plural, specs_among
-from lego_compile.commands.network import Via, progress, registries
+from lego_compile.commands.network import Via, asking, progress, registries
 from lego_compile.diagnostic.model import CompileFailed, Report
 from lego_compile.diagnostic.view import view
 from lego_compile.emit.file import replace_file
@@ -19,17 +19,16 @@ from lego_compile.locking import KINDS, Pins, Policy, Question, Want, changes, l
 from lego_compile.mirrors import Mirrors
 from lego_compile.registry.model import RegistryError
 from lego_compile.resolve import resolve
-from lego_compile.source.document import parse
-from lego_compile.source.read import read_text
+from lego_compile.source.read import LARGEST, read_text
+from lego_compile.spec.conform import nearest
 from lego_compile.spec.load import Sources, Unlocked, load_lock, load_unlocked, schema_of
-from lego_compile.spec.view import view as document
 
 if TYPE_CHECKING:
     from lego_compile.diagnostic.view import Finding
     from lego_compile.registry.model import Image
 
 ABOUT_IMAGES = frozenset(
-    {"LC301", "LC302", "LC303", "LC304", "LC315", "LC316", "LC401", "LC407", "LC408", "LC409"}
+    {"LC207", "LC301", "LC302", "LC303", "LC304", "LC315", "LC316", "LC401", "LC407", "LC408", "LC409"}
 )
 """What ``lock`` tells of a centre: whether names and images agree. The rest is for a compile to tell."""
 
@@ -70,16 +69,19 @@ class Draft:
 
 def lock_specs(chosen: argparse.Namespace) -> int:
     """Write the lock of every centre, or say how it would change (``--locked``, ``--check``)."""
-    via = Via.parse(chosen.via)
+    via = asking(chosen)
     if isinstance(via, str):
         return complain(via)
-    if chosen.offline and (chosen.upgrade or chosen.upgrade_package):
-        return complain("--offline asks nobody, so it cannot go with --upgrade or --upgrade-package")
-    policy = Policy(chosen.upgrade, frozenset(chosen.upgrade_package), chosen.check)
+    if chosen.offline and (chosen.upgrade or chosen.upgrade_package or chosen.refresh or chosen.check):
+        return complain("--offline asks nobody: --locked compares a lock without asking")
+    policy = Policy(chosen.upgrade, frozenset(chosen.upgrade_package), again=chosen.check or chosen.refresh)
     drafts = [_draft(Draft(spec, strict=chosen.strict), policy, via) for spec in specs_among(chosen.specs)]
-    unknown = policy.packages - {want.use.partition("@")[0] for each in drafts for want in each.wants}
+    names = {want.use.partition("@")[0] for each in drafts for want in each.wants}
+    unknown = sorted(policy.packages - names)
     if unknown and not any(each.failed for each in drafts):
-        return complain(f"no centre here uses {sorted(unknown)[0]!r}, so there is nothing to upgrade")
+        guess = nearest(unknown[0].partition("@")[0], names)
+        hint = f"; did you mean {guess!r}?" if guess else ", so there is nothing to upgrade"
+        return complain(f"no centre here uses {unknown[0]!r}{hint}")
     groups: dict[str, list[Draft]] = {}
     for each in drafts:
         if each.inputs is not None:
@@ -96,7 +98,7 @@ def lock_specs(chosen: argparse.Namespace) -> int:
         unusable = unusable or stop
     for each in drafts:
         findings += each.findings()
-        unusable = unusable or any(found.code in ("LC101", "LC102") for found in each.report)
+        unusable = unusable or any(found.code in ("LC101", "LC102", "LC805") for found in each.report)
     failed = sum(any(each.failed for each in group) for group in groups.values())
     failed += sum(each.inputs is None for each in drafts)
     findings = judged(findings, strict=chosen.strict)
@@ -108,8 +110,9 @@ def _draft(draft: Draft, policy: Policy, via: Via) -> Draft:
     try:
         inputs = load_unlocked(draft.spec, read_text, draft.sources, draft.report)
         draft.name = _lock_name(inputs)
+        _check_place(inputs, draft)
         if os.path.lexists(inputs.lock_file):
-            load_lock(inputs.lock_file, read_text, draft.sources, draft.report)
+            _read_lock(inputs.lock_file, draft)
             data = draft.sources.trees["lock"].data
             draft.text = draft.sources.texts[inputs.lock_file]
             draft.old = {kind: data.get(kind) or {} for kind in KINDS}
@@ -121,6 +124,40 @@ def _draft(draft: Draft, policy: Policy, via: Via) -> Draft:
     except CompileFailed:
         pass
     return draft
+
+
+def _check_place(inputs: Unlocked, draft: Draft) -> None:
+    """The folder of the lock is there, and the lock is not another centre's own: said before anybody is asked."""
+    file, where = inputs.lock_file, ("center", "lock")
+    folder = os.path.dirname(os.path.realpath(file))
+    if not os.path.isdir(folder):
+        message = f"{file!r} cannot be written: its folder is not there"
+        draft.report.add("LC805", message, where, help=f"mkdir -p {os.path.dirname(file)}")
+    stem, _, ending = file.rpartition(".lock.")
+    owner = f"{stem}.{ending}"
+    if inputs.center.lock and stem and os.path.exists(owner) and not os.path.samefile(owner, draft.spec):
+        draft.report.add(
+            "LC304",
+            f"{file!r} is the lock of {owner!r}, whatever that centre names",
+            where,
+            help="share a lock of another name, such as `lock: shared.lock.yaml` in both",
+        )
+
+
+def _read_lock(file: str, draft: Draft) -> None:
+    """Read the lock that is there; what is wrong with it is nothing that `lock` may throw away by itself."""
+    before = len(draft.report)
+    try:
+        load_lock(file, read_text, draft.sources, draft.report)
+    except CompileFailed:
+        merged = "<<<<<<<" in draft.sources.texts.get(file, "")
+        way = f"take {file} from one side of the merge" if merged else f"restore {file}"
+        found = draft.report.diagnostics
+        found[before:] = [
+            each._replace(help=f"{way}, or remove it: then every image is resolved anew")
+            for each in found[before:]
+        ]
+        raise
 
 
 def _lock_name(inputs: Unlocked) -> str:
@@ -137,12 +174,12 @@ def _lock_name(inputs: Unlocked) -> str:
 
 
 def _check_group(group: Sequence[Draft]) -> None:
-    """Centres that share a lock mean the same by the same name, and fail together."""
+    """Centres that share a lock mean the same by the same name."""
     first: dict[tuple[str, str], tuple[Draft, Want]] = {}
     for draft in group:
         for want in draft.wants:
             other, theirs = first.setdefault((want.kind, want.use), (draft, want))
-            if theirs.source != want.source or theirs.release != want.release:
+            if theirs.source != want.source:
                 draft.report.add(
                     "LC304",
                     f"{other.spec!r} shares this lock, and its catalog says something else of {want.use!r}",
@@ -159,10 +196,9 @@ def _answers(
     for draft in drafts:
         for want in draft.wants:
             if want.question and chosen.offline:
-                if not chosen.check or _needs(want):
-                    why = "is not pinned yet" if want.pin is None else "has another entry in the catalog now"
-                    message = f"{want.label} {why}, and its registry must not be asked"
-                    draft.report.add("LC329", message, want.origin, help="leave out `--offline`")
+                why = "is not pinned yet" if want.pin is None else "has another entry in the catalog now"
+                message = f"{want.label} {why}, and its registry must not be asked"
+                draft.report.add("LC329", message, want.origin, help="leave out `--offline`")
                 continue
             questions += [("image", want.question)] if want.question else []
             questions += [("digest", want.moved)] if want.moved else []
@@ -182,11 +218,6 @@ def _answers(
         return ask_all(questions, one, answered)
 
 
-def _needs(want: Want) -> bool:
-    """Whether a lock cannot be written without the answer."""
-    return want.pin is None or want.pin["resolved_from"] != want.source
-
-
 def _settle(
     group: Sequence[Draft],
     answers: Mapping[tuple[str, Question], Image | str | RegistryError],
@@ -201,31 +232,49 @@ def _settle(
     first = group[0]
     assert first.inputs is not None
     file, old = first.inputs.lock_file, first.old
-    if all(each.name != each.inputs.center.center for each in group if each.inputs):
-        for kind in KINDS:  # a lock that other centres share keeps what they use
-            pins[kind] = {**old.get(kind, {}), **pins[kind]}
+    shared = all(each.name != each.inputs.center.center for each in group if each.inputs)
+    if shared and not chosen.prune:  # other centres may use what these do not
+        pins = {kind: {**old.get(kind, {}), **pins[kind]} for kind in KINDS}
     if any(each.failed for each in group):
         return [], False
     text = lock_text(first.name, pins)
     for draft in group:
-        _check_agreement(draft, text, file)
-    if any(each.failed for each in group) or text == first.text:
-        counts["current"] += text == first.text and not any(each.failed for each in group)
+        _check_lock(draft, text, file)
+    if any(each.failed for each in group):
         return [], False
-    found = changes(old, pins)
+    before = None if first.text is None else first.text.replace("\r\n", "\n")  # as git may check it out
+    if text == before:
+        counts["current"] += 1
+        return [], False
+    lines = [*map(str, changes(old, pins))] or ["it is written in another way, or under another name"]
     if chosen.locked or chosen.check:
-        lines = [*map(str, found)] or ["it is written in another way"]
-        help_ = f"run `lego-compile lock {' '.join(each.spec for each in group)}` and commit the result"
+        help_ = f"run `{_command(group, chosen)}` and commit the result"
         return [plain("LC317", f"this lock would change: {line}", file, help_=help_) for line in lines], False
+    now = read_text(file)[0] if os.path.lexists(file) else None
+    if now != first.text:
+        words = f"{file!r} was changed by somebody else while registries were asked"
+        return [plain("LC805", words, file, help_="run it again")], True
     try:
         replace_file(file, text)
     except OutputError as error:
         return [plain("LC805", str(error), error.path)], True
     counts["written"] += 1
-    for each in found:
-        say(f"{each}", chosen)
+    for line in lines:
+        say(line, chosen)
     say(f"wrote {file}", chosen)
     return [], False
+
+
+def _command(group: Sequence[Draft], chosen: argparse.Namespace) -> str:
+    """The command that makes the change which was found."""
+    import shlex
+
+    words = ["lego-compile", "lock"]
+    words += [word for word, on in (("--refresh", chosen.check or chosen.refresh), ("--upgrade", chosen.upgrade),
+                                    ("--prune", chosen.prune)) if on]  # fmt: skip
+    for option, values in (("--upgrade-package", chosen.upgrade_package), ("--via", chosen.via)):
+        words += [word for value in values for word in (option, value)]
+    return shlex.join([*words, *(each.spec for each in group)])
 
 
 def _pin(
@@ -237,10 +286,14 @@ def _pin(
     """Add the pin of one image, or the reason why there is none."""
     answer = answers.get(("image", want.question)) if want.question else None
     if isinstance(answer, RegistryError):
+        if answer.kind == "missing" and want.pin is not None:
+            name = want.use.partition("@")[0]
+            help_ = f"pin what there is now: lego-compile lock --upgrade-package {name} {draft.spec}"
+            answer = RegistryError(answer.kind, answer.message, help_)
         tell(answer, want.label, want.origin, draft.report)
         return
-    if answer is None and (want.pin is None or _needs(want)):
-        return  # told already: `--offline`
+    if answer is None and want.question is not None:
+        return  # told already: `--offline`, or another mistake of this centre
     assert not isinstance(answer, str)
     pins[want.kind][want.use] = pinned(want, answer, draft.report)
     now = answers.get(("digest", want.moved)) if want.moved else None
@@ -251,24 +304,26 @@ def _pin(
         draft.report.add("LC330", message, ("lock", want.kind, want.use, "tag"), help=help_)
 
 
-def _check_agreement(draft: Draft, text: str, file: str) -> None:
-    """What the new lock says agrees with the catalog and the centre; findings point into it, as it would be."""
+def _check_lock(draft: Draft, text: str, file: str) -> None:
+    """The new lock can be read, and agrees with the catalog and the centre; findings point into it.
+
+    What is written has to pass what a compile will ask of it, whatever a registry said.
+    """
     assert draft.inputs is not None
-    tree, problems = parse(f"{file} (as it would be)", text)
-    assert tree is not None, problems
-    before = draft.sources.trees.get("lock")
-    draft.sources.trees["lock"] = tree
-    found = Report()
     center, catalog, _file = draft.inputs
-    resolve(
-        center,
-        catalog,
-        document(tree.data, schema_of("lock")),
-        Mirrors(center.mirrors),
-        (),
-        found,
-    )
-    told = [each for each in found if each.code in ABOUT_IMAGES]
+    found = Report()
+    before = draft.sources.trees.get("lock")
+    size = len(text.encode())
+    if size > LARGEST:
+        words = f"this lock would have {size} bytes, and {LARGEST} are the most that is read"
+        draft.report.add("LC325", words, ("center", "center"), help="look for images with very many layers")
+        return
+    try:
+        lock = load_lock(f"{file} (as it would be)", lambda _name: (text, []), draft.sources, found)
+        resolve(center, catalog, lock, Mirrors(center.mirrors), (), found)
+        told = [each for each in found if each.code in ABOUT_IMAGES]
+    except CompileFailed:
+        told = [*found]
     draft.report.diagnostics += told
     if before is not None and not told:
         draft.sources.trees["lock"] = before

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from lego_compile.mirrors import Mirrors
+from lego_compile.source.read import read_text
 from lego_compile.spec.load import schema_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Via(NamedTuple):
             prefix, equals, place = word.partition("=")
             if word in ("mirror", "origin"):
                 mirror = word == "mirror"
+            elif prefix in rules:
+                return f"--via names {prefix} twice"
             elif not equals or not re.search(pattern, prefix) or not re.search(pattern, place):
                 return (
                     f"--via is {word!r}; it can be mirror, origin, or PREFIX=PREFIX, such as "
@@ -56,6 +59,17 @@ class Via(NamedTuple):
             return place if place != repository else theirs.rewrite(repository, ())
 
         return ask_at
+
+
+def asking(chosen: argparse.Namespace) -> Via | str:
+    """Where a command asks, or what is wrong with its options, in words."""
+    if chosen.ca:
+        text, problems = read_text(chosen.ca)
+        if text is None:
+            return f"--ca: {problems[0].message}"
+        if "-----BEGIN CERTIFICATE-----" not in text:
+            return f"--ca: `{chosen.ca}` holds no certificate in PEM format"
+    return Via.parse(chosen.via)
 
 
 class Asked:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lego_compile.asking import ask_all, tell
 from lego_compile.cli import FINDINGS, OK, complain, say
 from lego_compile.commands.common import finish, judged, plural, specs_among
-from lego_compile.commands.network import Via, progress, registries
+from lego_compile.commands.network import Via, asking, progress, registries
 from lego_compile.diagnostic.model import CompileFailed, Path, Report
 from lego_compile.diagnostic.view import view
 from lego_compile.lookup import WORDS, find_entry, uses
@@ -40,7 +40,7 @@ class _Pinned(NamedTuple):
 
 def list_outdated(chosen: argparse.Namespace) -> int:
     """Print a table of what is not the newest; with ``--check`` such a thing is exit code 1."""
-    via = Via.parse(chosen.via)
+    via = asking(chosen)
     if isinstance(via, str):
         return complain(via)
     pins: list[_Pinned] = []
@@ -56,9 +56,14 @@ def list_outdated(chosen: argparse.Namespace) -> int:
     questions = [("tags", each.where, "") for each in pins]
     questions += [("digest", each.where, each.pin.tag) for each in pins]
     answers = _answers(questions, chosen) if questions else {}
-    rows = [row for each in pins if (row := _row(each, answers))]
-    for line in _table(rows):
-        say(line, chosen)
+    found = [(each, row) for each in pins if (row := _row(each, answers))]
+    rows = [row for _each, row in found]
+    if chosen.output_format == "full":
+        for line in _table(rows):
+            say(line, chosen)
+    else:  # a table is for people: programs get findings, as from every command
+        for each, row in found:
+            each.report.add("LC332", _sentence(each, row), each.origin)
     findings: list[Finding] = []
     for report, sources in loaded:
         findings += [view(each, sources.trees, sources.texts) for each in report]
@@ -125,6 +130,15 @@ def _row(each: _Pinned, answers: Mapping[tuple[str, str, str], Any]) -> tuple[st
         notes.append("the centre names this release")
     listed, there = after[-1] if after else "", unlisted[-1] if unlisted else ""
     return each.center, each.use, each.pin.release, listed, there, ", ".join(notes)
+
+
+def _sentence(each: _Pinned, row: tuple[str, ...]) -> str:
+    """A row of the table in words."""
+    _center, _use, pinned, listed, there, note = row
+    newer = [f"{listed} is in the catalog"] if listed else []
+    newer += [f"{there} is in the registry"] if there else []
+    newer += [note] if note else []
+    return f"{WORDS[each.kind]} {each.use!r} is pinned at {pinned}: {', '.join(newer)}"
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:

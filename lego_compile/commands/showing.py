@@ -12,7 +12,7 @@ from lego_compile.diagnostic.model import CompileFailed, Report
 from lego_compile.diagnostic.view import view
 from lego_compile.mirrors import Mirrors
 from lego_compile.resolve import resolve
-from lego_compile.sizes import check_budget, human, parts, total
+from lego_compile.sizes import Part, check_budget, human, parts, total
 from lego_compile.source.read import read_text
 from lego_compile.spec.load import Inputs, Sources, load
 
@@ -51,19 +51,20 @@ def _lines(deployment: Deployment, inputs: Inputs) -> Iterator[str]:
         for composition in deployment.profiles:
             images = parts(center, center.profiles[composition.slug], lock, platform)
             everything += images
-            fixed, offered = [each for each in images if not each.offered], total(images)
-            more = f", {human(offered)} with every offer" if len(fixed) < len(images) else ""
+            fixed = [each for each in images if not each.offered]
+            more = f", {_sum(images)} with every offer" if len(fixed) < len(images) else ""
             default = ", the default" if composition.default else ""
             heads[len(rows)] = (
-                f"  {composition.slug}: {composition.title}{default}; pulls {human(total(fixed))}{more}"
+                f"  {composition.slug}: {composition.title}{default}; pulls {_sum(fixed)}{more}"
             )
             prefixes = _prefixes(composition)
             for each in images:
                 word = "system" if each.kind == "systems" else "offer" if each.offered else "brick"
                 place = "" if each.kind == "systems" else prefixes.get(each.use.partition("@")[0], "")
-                rows.append((word, each.use, each.pin.release, human(each.size), place))
+                pinned = (each.pin.release, human(each.size)) if each.pin else ("not locked", "?")
+                rows.append((word, each.use, *pinned, place))
         budget = f", of {center.budget.center} allowed" if center.budget.center else ""
-        yield f"  {platform}: {human(total(everything))} for all profiles, shared layers counted once{budget}"
+        yield f"  {platform}: {_sum(everything)} for all profiles, shared layers counted once{budget}"
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
         for index, row in enumerate(rows):
             if index in heads:
@@ -75,6 +76,11 @@ def _lines(deployment: Deployment, inputs: Inputs) -> Iterator[str]:
                     for number, (cell, width) in enumerate(zip(row, widths, strict=True))
                 ).rstrip()
             )
+
+
+def _sum(images: list[Part]) -> str:
+    """What all of these pull; a lower bound where the lock does not know."""
+    return ("" if all(each.pin for each in images) else "at least ") + human(total(images))
 
 
 def _prefixes(composition: Composition) -> dict[str, str]:

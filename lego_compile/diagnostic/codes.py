@@ -693,7 +693,8 @@ _code(
     What was reviewed is not what `lego-compile lock` would pin for this specification and this catalog.
     """,
     """
-    Write the lock, read its diff, and commit it.
+    Write the lock, read its diff, and commit it. Where the image itself says something else than the lock,
+    `--refresh` reads it again by its digest.
 
         lego-compile lock centers/grenoble.yaml
     """,
@@ -878,6 +879,26 @@ _code(
     Build the image with the labels (`lego-compile explain LC326`), or write its entry into the catalog by
     hand, as for somebody else's image.
     """,
+)
+
+_code(
+    "LC332",
+    "newer release than the pinned one",
+    """
+    `outdated` found that the catalog lists a newer release than the lock pins, that the registry has a newer
+    tag than the catalog lists, or that a tag was moved.
+    """,
+    """
+    This is a warning: an older release goes on working. It tells programs (`--output-format`) what the table
+    of `outdated` tells people.
+    """,
+    """
+    Take the newest release of the catalog; add what only the registry has to the catalog before.
+
+        lego-compile lock --upgrade-package ocean centers/grenoble.yaml
+        lego-compile catalog add registry.example.org/lego/brick-ocean:2026.11
+    """,
+    severity="warning",
 )
 
 # ── LC4: the composition ──────────────────────────────────────────────────────────────────────────
@@ -1121,9 +1142,9 @@ _code(
     """,
     """
     A report that is half understood, or about something else, proves nothing, and is never taken for a
-    clean one. Known are the JSON of `trivy image`, the JSON of `grype`, and SARIF 2.1.0, in UTF-8 and up
-    to 64 MiB. A list of packages (CycloneDX, SPDX, Syft) names no vulnerabilities, and a scan of a folder
-    names no image.
+    clean one. Known are the JSON of `trivy image`, the JSON of `grype`, and SARIF 2.1.0 of Trivy, Grype and
+    Snyk Container, in UTF-8 and up to 64 MiB. A list of packages (CycloneDX, SPDX, Syft) names no
+    vulnerabilities, and a scan of a folder, or of source code, names no image.
     """,
     """
     Scan the image again, by its digest and with the name that the message gives:

@@ -9,6 +9,17 @@ from contextlib import suppress
 from lego_compile.emit.manifest import TEMPORARY, OutputError, failed
 from lego_compile.emit.tree import File, write_new
 
+_MARK = "\ufeff"
+
+
+def mark_of(path: str) -> str:
+    """The byte order mark that a file begins with, which reading drops; empty for none. Some editor may want it."""
+    try:
+        with open(path, "rb") as file:
+            return _MARK if file.read(3) == _MARK.encode() else ""
+    except OSError:  # nothing is there yet, or what is wrong with it shows when it is written
+        return ""
+
 
 def replace_file(path: str, text: str) -> None:
     """Make ``path`` hold a text; a symbolic link is followed, and a new file has mode 0644.

@@ -21,6 +21,7 @@ from lego_compile.registry.documents import (
     Manifest,
     config,
     digest_of,
+    is_lockable,
     read,
     sha256,
 )
@@ -106,13 +107,14 @@ class Registries:
         media, document = read(body, sent, name)
         if isinstance(document, Manifest):
             platform, image = self._platform(where, digest_of(body), document, name)
-            if not platform.startswith("linux/"):
-                raise _without_linux(name)
+            if not is_lockable(platform):
+                raise _without_linux(name, {platform})
             return Image(digest_of(body), media, {}, {platform: image})
         platforms: dict[str, PlatformImage] = {}
-        self._collect(where, document, name, platforms, nested=False)
+        others: set[str] = set()
+        self._collect(where, document, name, platforms, others, nested=False)
         if not platforms:
-            raise _without_linux(name)
+            raise _without_linux(name, others)
         return Image(digest_of(body), media, document.annotations, dict(sorted(platforms.items())))
 
     def digest(self, repository: str, reference: str) -> str:
@@ -188,6 +190,8 @@ class Registries:
                 "wrong", f"{name} has a manifest of {expected.size} bytes, which is too large"
             )
         answer = self._ask("GET", where, f"manifests/{reference}", LARGEST_MANIFEST)
+        if answer.status == 404 and expected is not None and expected.media_type:
+            raise _incomplete(name, expected.platform)
         if answer.status == 404:
             raise self._missing(where, reference, answer)
         if answer.status != 200:
@@ -196,12 +200,20 @@ class Registries:
         return answer.body, answer.headers.get("Content-Type", "")
 
     def _collect(
-        self, where: Place, index: Index, name: str, platforms: dict[str, PlatformImage], *, nested: bool
+        self,
+        where: Place,
+        index: Index,
+        name: str,
+        platforms: dict[str, PlatformImage],
+        others: set[str],
+        *,
+        nested: bool,
     ) -> None:
-        """Add the images of an index, those for platforms that are known already left out.
+        """Add the images of an index, those for platforms that are known already left out; and what else there is.
 
         containerd/containerd:core/images/image.go@v2.0.0 (Manifest) prefers the first of equals as well.
         """
+        others.update(index.others)
         for entry in index.entries:
             if entry.platform is not None and entry.platform in platforms:
                 continue
@@ -214,12 +226,14 @@ class Registries:
             if isinstance(document, Index):
                 if nested:
                     raise RegistryError("unusable", f"{name} is an index in an index in an index")
-                self._collect(where, document, name, platforms, nested=True)
+                self._collect(where, document, name, platforms, others, nested=True)
                 continue
             platform, image = self._platform(where, entry.digest, document, name)
             platform = entry.platform or platform  # engines choose by the index, even when it contradicts
-            if platform.startswith("linux/"):
+            if is_lockable(platform):
                 platforms.setdefault(platform, image)
+            else:
+                others.add(platform)
 
     def _platform(
         self, where: Place, digest: str, manifest: Manifest, name: str
@@ -258,7 +272,7 @@ class Registries:
         )
         if is_digest(reference):
             return RegistryError(
-                "missing", message, "it may have been deleted: take the digest of another release"
+                "missing", message, "it may have been deleted in the registry, or not be mirrored"
             )
         try:
             tags = self.tags(where.repository)
@@ -288,8 +302,21 @@ def _verify(answer: Answer, expected: Descriptor | None, where: Place, what: str
         )
 
 
-def _without_linux(name: str) -> RegistryError:
-    return RegistryError("unusable", f"{name} has no image for Linux")
+def _incomplete(name: str, platform: str | None) -> RegistryError:
+    """An index promises what its registry does not have, as where one platform of several was mirrored."""
+    what = f"its image for {platform}" if platform else "one of its images"
+    return RegistryError(
+        "missing",
+        f"{name} is incomplete: the registry lacks {what}",
+        f"copy all platforms: skopeo copy --all docker://FROM docker://{name[1:-1]}",
+    )
+
+
+def _without_linux(name: str, others: set[str]) -> RegistryError:
+    shown = sorted(others)[:8]
+    more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+    having = f" that can be locked; it has {', '.join(shown)}{more}" if shown else ""
+    return RegistryError("unusable", f"{name} has no image for Linux{having}")
 
 
 def _name(repository: str, reference: str) -> str:

@@ -25,6 +25,8 @@ HELPER_SECONDS = 30
 _LARGEST = 4 * 1024 * 1024
 _HUB_KEY = "https://index.docker.io/v1/"
 _NONE = "credentials not found in native keychain"  # credentials/error.go of docker-credential-helpers
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""No name or password has it (RFC 7617, 2): JSON may escape what is half a character, and ``echo`` adds line ends."""
 _TOKEN_USER = "<token>"  # noqa: S105 - client/command.go of docker/cli: the secret is an identity token
 
 
@@ -204,6 +206,10 @@ def _ask(name: str, server: str, repository: str, environment: Mapping[str, str]
         )
     if not secret:
         return None
+    if _UNSENDABLE.search(username) or _UNSENDABLE.search(secret):
+        raise _unusable(
+            repository, f"the credential that the helper `{program}` answers is malformed", "log in again"
+        )
     return Credential("" if username == _TOKEN_USER else username, secret, username == _TOKEN_USER)
 
 
@@ -227,6 +233,8 @@ def _entry(entry: object, file: str, key: str, repository: str) -> Credential | 
             raise broken
         username, _, password = decoded.partition(":")
         password = password.strip("\0")
+    if any(_UNSENDABLE.search(text) for text in (username, password, identity)):
+        raise broken
     if identity:
         return Credential("" if username == _TOKEN_USER else username, identity, True)
     return Credential(username, password) if username and password else None

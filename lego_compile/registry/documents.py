@@ -26,9 +26,17 @@ MANIFESTS = (
 CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 ATTESTATION = "vnd.docker.reference.type"  # moby/buildkit:docs/attestations/attestation-storage.md
 MANY = 128
+LARGEST_SIZE = 2**53
+"""Bytes of a layer, and of all layers of an image: larger numbers do not survive readers whose numbers are floats."""
+LAYERS = 1000
+LABELS, LONGEST_LABEL = 10_000, 256 * 1024
+"""Labels of one map, and bytes of one: more is no description of an image, and would be carried through all of it."""
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
 _UNTYPED = ("", "application/json", "application/octet-stream", "text/plain")
-_WORD = re.compile(r"[A-Za-z0-9._-]{0,40}")
+_WORD = re.compile(r"[A-Za-z0-9._+-]{0,100}")
+_LOCKABLE = re.compile(
+    r"linux/[a-z0-9]+(/v[0-9]+)?"
+)  # as ``Platform`` in ``spec/types.py``, which this room may not see
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+")  # descriptor.md, "Digests"
 
 
@@ -49,10 +57,17 @@ class Descriptor(NamedTuple):
 
 
 class Index(NamedTuple):
-    """The documents that a reference offers, and annotations."""
+    """What a reference offers.
+
+    Attributes:
+        entries: documents that may be images for Linux.
+        annotations: of the index.
+        others: platforms that are left out.
+    """
 
     entries: tuple[Descriptor, ...]
     annotations: Mapping[str, str]
+    others: tuple[str, ...] = ()
 
 
 class Manifest(NamedTuple):
@@ -94,6 +109,15 @@ def platform_of(system: str, architecture: str, variant: str = "") -> str:
     elif architecture == "arm":
         variant = {"": "v7", "7": "v7", "5": "v5", "6": "v6", "8": "v8"}.get(variant, variant)
     return "/".join(part for part in (system, architecture, variant) if part)
+
+
+def is_lockable(platform: str) -> bool:
+    """Whether a platform is one of Linux that a lock has a name for.
+
+    Others (``linux/arm64+v8.1``, ``linux/mips_64``) are no mistake of the image: somebody builds for machines that
+    no centre has, and the images beside are as good as ever.
+    """
+    return len(platform) <= 40 and _LOCKABLE.fullmatch(platform) is not None
 
 
 def read(body: bytes, content_type: str, name: str) -> tuple[str, Index | Manifest]:
@@ -159,6 +183,7 @@ def _index(document: dict[str, Any], name: str) -> Index:
     if not isinstance(listed, list):
         raise RegistryError("wrong", f"{name} has an index without manifests")
     entries = []
+    others = []
     for entry in listed:
         if not isinstance(entry, dict):
             raise RegistryError("wrong", f"{name} has an index with something else than descriptors")
@@ -169,13 +194,16 @@ def _index(document: dict[str, Any], name: str) -> Index:
         if isinstance(kind, str) and kind and kind not in CONFIGS:
             continue
         platform = _platform(entry.get("platform") or {}, f"the index of {name}")
-        if platform is None or platform.startswith("linux/") or entry["mediaType"] in INDEXES:
+        if platform is None or is_lockable(platform) or entry["mediaType"] in INDEXES:
             entries.append(_descriptor(entry, name)._replace(platform=platform))
+        else:  # of no use here, like an attestation: not even its descriptor is judged
+            others.append(platform)
     if len(entries) > MANY:
         raise RegistryError(
             "wrong", f"{name} has an index of {len(entries)} images; more than {MANY} are refused"
         )
-    return Index(tuple(entries), _strings(document.get("annotations"), f"the annotations of {name}"))
+    notes = _strings(document.get("annotations"), f"the annotations of {name}")
+    return Index(tuple(entries), notes, tuple(others))
 
 
 def _manifest(document: dict[str, Any], name: str) -> Manifest:
@@ -188,7 +216,11 @@ def _manifest(document: dict[str, Any], name: str) -> Manifest:
         raise RegistryError(
             "unusable", f"{name} is an artifact (`{clean(str(kind))}`), no container image", "name an image"
         )
+    if len(listed) > LAYERS:
+        raise RegistryError("wrong", f"{name} has {len(listed)} layers; more than {LAYERS} are refused")
     layers = [_descriptor(layer, name) for layer in listed]
+    if sum(layer.size for layer in layers) > LARGEST_SIZE:
+        raise RegistryError("wrong", f"{name} has layers of more bytes than any image")
     notes = _strings(document.get("annotations"), f"the annotations of {name}")
     return Manifest(described, tuple((layer.digest, layer.size) for layer in layers), notes)
 
@@ -200,8 +232,10 @@ def _descriptor(entry: object, name: str) -> Descriptor:
     media, digest, size = entry.get("mediaType"), entry.get("digest"), entry.get("size")
     if not isinstance(media, str) or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise RegistryError("wrong", f"{name} has a manifest with a descriptor without type or digest")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**63:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise RegistryError("wrong", f"{name} has a manifest with a descriptor without a size")
+    if size > LARGEST_SIZE:
+        raise RegistryError("wrong", f"{name} has a manifest with a descriptor of a size that nothing has")
     return Descriptor(media, sha256(digest, name), size)
 
 
@@ -237,4 +271,27 @@ def _strings(value: object, what: str) -> Mapping[str, str]:
         return {}
     if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
         raise RegistryError("wrong", f"{what} are no map of texts")
+    if len(value) > LABELS:
+        raise RegistryError("wrong", f"{what} are {len(value)}; more than {LABELS} are refused")
+    for key, text in value.items():
+        _check_text(key, text, what)
     return value
+
+
+def _check_text(key: str, text: str, what: str) -> None:
+    """A label that can be written to a file, and is no file itself."""
+    try:
+        size = max(len(key.encode()), len(text.encode()))
+    except (
+        UnicodeEncodeError
+    ):  # JSON may escape one half of a pair (``\ud800``), which no file in UTF-8 can hold
+        size = -1
+    if size < 0:
+        raise RegistryError(
+            "wrong", f"{what} have `{clean(key, 100)}`, which is no text: it has half a character"
+        )
+    if size > LONGEST_LABEL:
+        limit = f"{LONGEST_LABEL // 1024} KiB"
+        raise RegistryError(
+            "wrong", f"{what} have `{clean(key, 100)}` of {size} bytes; more than {limit} are refused"
+        )

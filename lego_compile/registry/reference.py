@@ -54,6 +54,12 @@ def place(repository: str) -> Place:
     return Place(repository, host, path, host)
 
 
+def api_host(host: str) -> str:
+    """The host that is asked for what people call by this one."""
+    host = host.lower()
+    return HUB_API if host in _HUB else host
+
+
 def is_digest(reference: str) -> bool:
     """Whether a reference is a digest that we can check."""
     return _DIGEST.fullmatch(reference) is not None

@@ -10,7 +10,9 @@ from lego_compile.registry.answers import retry_after
 from lego_compile.registry.model import RegistryError
 
 SHORTEST, LONGEST = 0.5, 60.0
-"""Seconds that the first pause lasts about, and that none exceeds, whatever a server asks for."""
+"""Seconds that the first pause lasts about, and that none exceeds; who asks for more is not asked again."""
+PATIENCE = 120.0
+"""Seconds of all pauses for one question."""
 
 _T = TypeVar("_T")
 
@@ -45,8 +47,9 @@ def again(attempt: Callable[[], _T], subject: str, attempts: int, sleep: Callabl
         sleep: waits for some seconds.
 
     Raises:
-        RegistryError: ``unreachable``, after the last one.
+        RegistryError: ``unreachable``, after the last one, or when waiting for another one takes too long.
     """
+    waited, wish = 0.0, ""
     for number in range(1, max(1, attempts) + 1):
         try:
             return attempt()
@@ -54,10 +57,15 @@ def again(attempt: Callable[[], _T], subject: str, attempts: int, sleep: Callabl
             last = failed
         if number >= attempts or (last.twice and number >= 2):
             break
-        sleep(pause(number, last.after))
+        asked, wait = retry_after(last.after), pause(number, last.after)
+        if asked > LONGEST or waited + wait > PATIENCE:
+            wish = f", and asks to wait {asked:.0f} seconds" if asked > 0 else ""
+            break
+        waited += wait
+        sleep(wait)
     times = "once" if number == 1 else f"{number} times"
     help = "log in, or ask again later: it limits how much one user may ask" if last.busy else None
-    raise RegistryError("unreachable", f"{subject}: {last.why} (tried {times})", help)
+    raise RegistryError("unreachable", f"{subject}: {last.why}{wish} (tried {times})", help)
 
 
 def pause(number: int, after: str | None) -> float:

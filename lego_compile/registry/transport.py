@@ -6,6 +6,7 @@ urllib3 neither retries nor follows redirects here, because it matters which hos
 from __future__ import annotations
 
 import errno
+import re
 import ssl
 import threading
 import time
@@ -18,11 +19,12 @@ from urllib3 import exceptions
 
 from lego_compile.registry.model import RegistryError
 from lego_compile.registry.pools import LATEST, Impatient, Origin, Pools, origin
-from lego_compile.registry.reference import clean, is_loopback
+from lego_compile.registry.reference import api_host, clean, is_loopback
 from lego_compile.registry.retry import Failed, again
 from lego_compile.registry.tls import Trust
 
 CONNECT = 10.0
+"""Seconds for a connection with its TLS, unless the user has less patience: who answers at all does so soon."""
 REDIRECTS = 5
 _CHUNK = 64 * 1024
 _MOVED = (301, 302, 303, 307, 308)
@@ -52,9 +54,9 @@ class Transport:
     """Asks hosts, from many threads at once.
 
     Args:
-        insecure: hosts (``host[:port]``) that the user named: HTTP and any certificate will do.
+        insecure: hosts (``host[:port]``) that the user named, as in references: HTTP and any certificate will do.
         ca_file: certificates that are trusted besides the system's.
-        timeout: seconds between two bytes.
+        timeout: seconds between two bytes, and at most for a connection.
         per_host: connections to one host.
         attempts: how often a request is tried in all.
         received: called with every number of bytes that arrives.
@@ -72,8 +74,9 @@ class Transport:
         received: Callable[[int], None] = lambda n: None,  # noqa: ARG005
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._insecure = frozenset(host.lower() for host in insecure)
+        self._insecure = frozenset(map(api_host, insecure))
         self._timeout = timeout
+        self._connect = min(CONNECT, timeout)
         self._attempts = attempts
         self._received = received
         self._sleep = sleep
@@ -209,7 +212,7 @@ class Transport:
                 retries=False,
                 preload_content=False,
                 decode_content=False,
-                timeout=urllib3.Timeout(connect=CONNECT, read=self._timeout),
+                timeout=urllib3.Timeout(connect=self._connect, read=self._timeout),
             )
             try:
                 content = self._body(response, subject, host, limit)
@@ -298,14 +301,14 @@ class Transport:
             words = {errno.ECONNREFUSED: "refuses connections", errno.ENETUNREACH: "is in no network of ours"}
             return words.get(number or 0, f"cannot be connected to: {_lower(_strerror(cause))}")
         if isinstance(error, exceptions.ConnectTimeoutError):
-            return f"accepts no connection within {CONNECT:g} seconds"
+            return f"accepts no connection within {self._connect:g} seconds"
         if isinstance(error, exceptions.ReadTimeoutError):
-            late = isinstance(error.__cause__, Impatient)
-            return (
-                f"does not finish its answer within {self._timeout * LATEST:g} seconds"
-                if late
-                else (f"is silent for {self._timeout:g} seconds")
-            )
+            if isinstance(error.__cause__, Impatient):
+                return f"does not finish its answer within {self._timeout * LATEST:g} seconds"
+            said = re.search(
+                r"read timeout=([0-9.]+)", str(error)
+            )  # of a silent handshake it is that of connecting
+            return f"is silent for {float(said[1]) if said else self._timeout:g} seconds"
         return "breaks off its answer"
 
 

@@ -1,4 +1,4 @@
-"""Scan reports of images: what they say (``formats``), and whether a centre lets it pass (``check``).
+"""Scan reports of images: what they say (``formats``, ``sarif``), and whether a centre lets it pass (``check``).
 
 Imported only for a centre that has ``scans:``.
 """

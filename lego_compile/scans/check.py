@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.scans.exceptions import SHOWN, Exceptions
-from lego_compile.scans.formats import RANKS
 from lego_compile.scans.shelf import HERE, Image, Known, Shelf, known_of
+from lego_compile.scans.values import RANKS
 from lego_compile.spec.load import shortest
 
 if TYPE_CHECKING:

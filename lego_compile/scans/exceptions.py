@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from lego_compile.diagnostic.model import Label, Path, Report
-from lego_compile.scans.formats import RANKS
 from lego_compile.scans.shelf import HERE, Image, Known
+from lego_compile.scans.values import RANKS
 from lego_compile.spec.conform import nearest
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from lego_compile.diagnostic.model import Label, Path, Report
-from lego_compile.scans.formats import RANKS, ScanReport, Vulnerability, parse
+from lego_compile.scans.formats import parse
+from lego_compile.scans.values import RANKS, ScanReport, Vulnerability
 
 if TYPE_CHECKING:
     from lego_compile.spec.load import Read

@@ -38,8 +38,8 @@ class Problem:
     """One mistake in a text.
 
     Attributes:
-        kind: what it is: ``unreadable``, ``encoding``, ``syntax``, ``duplicate-key``, ``anchor``, ``tag``,
-            ``multiple-documents``, ``empty``, ``nesting``, ``directive``, ``ambiguous`` or ``key-not-text``.
+        kind: what it is: ``missing``, ``unreadable``, ``encoding``, ``syntax``, ``duplicate-key``, ``anchor``,
+            ``tag``, ``multiple-documents``, ``empty``, ``nesting``, ``directive``, ``ambiguous`` or ``key-not-text``.
         message: this occurrence in one line; lower case, no full stop.
         span: the place, None when the file has no text to point at.
         help: what to type instead.

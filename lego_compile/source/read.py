@@ -33,7 +33,7 @@ def read_text(name: str) -> tuple[str | None, list[Problem]]:
         name: its path.
 
     Returns:
-        The text, None when there is none, and at most one problem: ``unreadable`` or ``encoding``.
+        The text, None when there is none, and at most one problem: ``missing``, ``unreadable`` or ``encoding``.
     """
     try:
         return _read(name, LARGEST, "name the file that people write")
@@ -126,5 +126,5 @@ def _missing(name: str) -> Problem:
         )
         what = "file" if index == len(parts) - 1 else "directory"
         missing = os.sep.join(parts[: index + 1])
-        return Problem("unreadable", f"there is no {what} `{missing}`", None, help)
-    return Problem("unreadable", f"there is no file `{name}`", None)
+        return Problem("missing", f"there is no {what} `{missing}`", None, help)
+    return Problem("missing", f"there is no file `{name}`", None)

@@ -28,9 +28,9 @@ Read = Callable[[str], tuple[str | None, "list[Problem]"]]
 """File name → its text and what was wrong with it."""
 
 _CODES = {
-    "unreadable": "LC101", "encoding": "LC102", "syntax": "LC103", "duplicate-key": "LC104", "anchor": "LC105",
-    "tag": "LC106", "directive": "LC106", "multiple-documents": "LC107", "empty": "LC108", "ambiguous": "LC109",
-    "key-not-text": "LC110", "nesting": "LC111",
+    "missing": "LC101", "unreadable": "LC101", "encoding": "LC102", "syntax": "LC103", "duplicate-key": "LC104",
+    "anchor": "LC105", "tag": "LC106", "directive": "LC106", "multiple-documents": "LC107", "empty": "LC108",
+    "ambiguous": "LC109", "key-not-text": "LC110", "nesting": "LC111",
 }  # fmt: skip
 _WORDS = {"center": "centre", "shared": "file that centres share", "catalog": "catalog", "lock": "lock"}
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -285,7 +285,7 @@ def _parse(
     if text is None:
         for problem in problems:
             label = (Label(asked, "named here"),) if asked and asked != ("center", "center") else ()
-            help_ = _NO_LOCK if root == "lock" and problem.kind == "unreadable" else problem.help
+            help_ = _NO_LOCK if root == "lock" and problem.kind == "missing" else problem.help
             report.add(
                 _CODES[problem.kind], problem.message, _at(file, problem.span), related=label, help=help_
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lego_compile.registry.client import Registries
 from tests.command import Call, run
 from tests.images.gallery import gallery, read
 from tests.images.oci import Built, image, text
@@ -155,6 +156,12 @@ def place(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker"))
     monkeypatch.chdir(tmp_path)
     return Place(tmp_path, registry, f"n{next(_numbers)}")
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits between two tries."""
+    monkeypatch.setitem(Registries.__init__.__kwdefaults__, "sleep", lambda _seconds: None)
 
 
 @pytest.fixture

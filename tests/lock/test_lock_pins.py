@@ -133,10 +133,10 @@ def test_upgrade_takes_what_is_newest(place: Place, lego: Call) -> None:
 
 
 def test_upgrading_what_nobody_uses_is_wrong_usage(place: Place, lego: Call) -> None:
-    """A misspelt package is said."""
-    code, _, err = lego("lock", "--upgrade-package", "oecan", "c.yaml")
-
-    assert (2, "lego-compile: no centre here uses 'oecan', so there is nothing to upgrade\n") == (code, err)
+    """A misspelt package is said, and so is a release that does not belong there."""
+    for word, near in (("oecan", "ocean"), ("ocean@1", "ocean")):
+        code, _, err = lego("lock", "--upgrade-package", word, "c.yaml")
+        assert (2, f"lego-compile: no centre here uses {word!r}; did you mean {near!r}?\n") == (code, err)
 
 
 def test_a_named_release_stays_that_release(place: Place, lego: Call) -> None:
@@ -309,3 +309,93 @@ def test_an_image_of_somebody_else_states_nothing(place: Place, lego: Call) -> N
 
     assert 0 == lego("lock", "c.yaml")[0]
     assert "facts" not in place.lock()["bricks"]["ocean"]
+
+
+def test_an_image_without_layers_is_current_at_once(place: Place, lego: Call) -> None:
+    """What is written is what the next run would write."""
+    place.push("ocean", "1", image({"linux/amd64": []}, labelled("brick", place.facts("ocean")), {}))
+
+    assert 0 == lego("lock", "c.yaml")[0]
+    assert 0 == place.lock()["bricks"]["ocean"]["platforms"]["linux/amd64"]["size"]
+    assert 0 == lego("lock", "--locked", "c.yaml")[0]
+    assert 0 == lego("c.yaml")[0]
+
+
+def test_a_lock_edited_by_hand_is_found_and_refreshed(place: Place, lego: Call) -> None:
+    """A false size or fact is seen by ``--check``, whose help repairs it, and moves no pin."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    before = place.lock_bytes()
+    (place.folder / "c.lock.yaml").write_bytes(before.replace(b"2.39", b"2.40"))
+    assert 0 == lego("lock", "--locked", "c.yaml")[0]
+    code, _, err = lego("lock", "--check", "c.yaml")
+    assert (1, ["LC317"]) == (code, codes(err))
+    assert "run `lego-compile lock --refresh c.yaml`" in err
+    assert 0 == lego("lock", "--refresh", "c.yaml")[0]
+    assert before == place.lock_bytes()
+
+    (place.folder / "c.lock.yaml").write_bytes(before.replace(b"size: ", b"size: 1", 1))
+    assert (1, ["LC304"]) == _coded(lego("c.yaml"))
+
+
+def test_the_help_repeats_the_options(place: Place, lego: Call) -> None:
+    """What is proposed does what was asked about."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    place.brick("ocean", "1", "2")
+
+    code, _, err = lego("lock", "--locked", "-P", "ocean", "c.yaml")
+    assert (1, True) == (code, "run `lego-compile lock --upgrade-package ocean c.yaml`" in err)
+
+
+def test_pins_of_a_shared_lock_are_pruned_when_asked(place: Place, lego: Call) -> None:
+    """Other centres may use them, so somebody has to say that these are all."""
+    place.center("a", {"lock": "all.lock.yaml"}, bricks=["ocean"])
+    assert 0 == lego("lock", "a.yaml")[0]
+    place.center("a", {"lock": "all.lock.yaml"}, bricks=["geo"])
+    assert 0 == lego("lock", "a.yaml")[0]
+    assert ["geo", "ocean"] == [*place.lock("all")["bricks"]]
+    assert 0 == lego("lock", "--prune", "a.yaml")[0]
+    assert ["geo"] == [*place.lock("all")["bricks"]]
+
+
+def test_a_gone_digest_says_how_to_pin_another(place: Place, lego: Call) -> None:
+    """Nobody types digests: the help is a command."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    digest = place.lock()["bricks"]["geo"]["digest"].encode()
+    (place.folder / "c.lock.yaml").write_bytes(place.lock_bytes().replace(digest, b"sha256:" + b"0" * 64))
+
+    code, _, err = lego("lock", "--refresh", "c.yaml")
+    assert (1, ["LC323"]) == (code, codes(err))
+    assert "lego-compile lock --upgrade-package geo c.yaml" in err
+    assert 0 == lego("lock", "--upgrade-package", "geo", "c.yaml")[0]
+
+
+def test_line_ends_of_a_checkout_are_no_change(place: Place, lego: Call) -> None:
+    """Git may check a file out with the line ends of Windows."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    (place.folder / "c.lock.yaml").write_bytes(place.lock_bytes().replace(b"\n", b"\r\n"))
+
+    assert 0 == lego("lock", "--locked", "c.yaml")[0]
+
+
+def test_a_platform_that_nobody_has_may_be_faulty(place: Place, lego: Call) -> None:
+    """A label fault counts for the centre's machines, and says which platform it is about."""
+    good = small(labelled("brick", place.facts("ocean", glibc="2.28")), "linux/amd64")
+    bad = small(labelled("brick", place.facts("ocean", glibc="new")), "linux/arm64")
+    place.push("ocean", "1", _joined(place, good, bad))
+    assert (0, "") == lego("lock", "c.yaml")[::2]
+
+    place.push("ocean", "1", _joined(place, small(labelled("brick", place.facts("ocean", glibc="new"))), bad))
+    code, _, err = lego("lock", "--upgrade", "c.yaml", "--output-format", "concise")
+    assert (1, ["LC326"]) == (code, codes(err))
+
+
+def test_show_says_what_it_does_not_know(place: Place, lego: Call) -> None:
+    """A brick without a pin is in the table, and sums are lower bounds."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    place.brick("late")
+    place.center("c", bricks=["ocean", "late"], offer=["geo"])
+
+    code, out, err = lego("show", "c.yaml")
+    assert (1, ["LC303"]) == (code, codes(err))
+    assert ["brick", "late", "not", "locked", "?"] in [line.split()[:5] for line in out.splitlines()]
+    assert "pulls at least " in out

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.command import Call
-from tests.lock.conftest import ROOT, Place, codes, labelled, small
+from tests.lock.conftest import LAB, ROOT, Place, codes, labelled, small
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,20 @@ from tests.lock.conftest import ROOT, Place, codes, labelled, small
         ({"glibc": "new"}, "LC326", "expected a version in quotes"),
         ({"spec": "2"}, "LC326", "its labels are of vocabulary '2'"),
         ({"kernels": [{"dir": "a/b", "display_name": "x"}]}, "LC326", "'a/b' cannot be a key here"),
+        (
+            {"kernels": '[{"dir":"python3","display_name":"a\\ud800b"}]'},
+            "LC326",
+            "it holds half of a character",
+        ),
+        ({"kernels": [{"dir": "ir", "display_name": "a"}] * 2}, "LC326", "two kernels have one directory"),
+        ({"requires": '{"a":"1","a":"2"}'}, "LC326", "'a' is said twice"),
+        (
+            {"requires": {f"p{n}": "1" for n in range(501)}},
+            "LC326",
+            "it has 501 entries, and 500 are the most",
+        ),
+        ({"requires": "[" * 100_000}, "LC326", "its brackets are nested too deeply"),
+        ({"prefix": "/" + "x" * 5000}, "LC326", "characters, and 200 are the most"),
     ],
 )
 def test_an_image_that_says_otherwise_is_refused(
@@ -100,6 +114,7 @@ def test_names_that_stand_for_nothing(place: Place, lego: Call) -> None:
     assert "0 questions asked" in out
 
 
+@pytest.mark.usefixtures("hurried")
 def test_nobody_listens(place: Place, lego: Call) -> None:
     """A registry that is not there is named, with what can be done."""
     with socket.socket() as free:
@@ -112,13 +127,97 @@ def test_nobody_listens(place: Place, lego: Call) -> None:
     assert not (place.folder / "c.lock.yaml").exists()
 
 
-def test_a_damaged_lock_is_not_replaced(place: Place, lego: Call) -> None:
-    """What a merge left half-done is for a person to decide."""
-    text = b"lego: 1\nlock: c\n<<<<<<< ours\nsystems: {}\n=======\n"
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            b"lego: 1\nlock: c\n<<<<<<< ours\nsystems: {}\n=======\n",
+            "take c.lock.yaml from one side of the merge",
+        ),
+        (b"", "restore c.lock.yaml, or remove it"),
+        (b"lego: 1\nlock: c\nsystems: {}\n", "restore c.lock.yaml, or remove it"),
+        (b"lego: 1\nlock: c\nsystem: {}\n", "restore c.lock.yaml, or remove it"),
+    ],
+)
+def test_a_damaged_lock_is_not_replaced(place: Place, lego: Call, text: bytes, words: str) -> None:
+    """What a merge left half-done is for a person to decide, and the help says how."""
     (place.folder / "c.lock.yaml").write_bytes(text)
 
-    assert 1 == lego("lock", "c.yaml")[0]
+    code, _, err = lego("lock", "c.yaml")
+    assert (1, True) == (code, words in err), err
     assert text == place.lock_bytes()
+
+
+def test_an_image_of_another_kind(place: Place, lego: Call) -> None:
+    """A brick whose repository holds a system image would be mounted, and hide nothing but itself."""
+    place.push("ocean", "1", small(labelled("system", LAB)))
+
+    code, _, err = lego("lock", "c.yaml")
+    assert (1, ["LC304"]) == (code, codes(err))
+    assert "the image of 'ocean' has labels of another kind" in err
+
+
+def test_what_a_compile_would_refuse_is_not_written(place: Place, lego: Call) -> None:
+    """A kernel title that looks like a secret, even on a platform that nobody has."""
+    kernels = [{"dir": "python3", "display_name": "glpat-" + "a" * 24, "language": "python"}]
+    place.push("ocean", "1", small(labelled("brick", place.facts("ocean", kernels=kernels))))
+    entry = place.catalog["bricks"]["ocean"]
+    place.entry("bricks", "ocean", {**entry, "kernels": [{"title": "another"}]})
+
+    code, _, err = lego("lock", "c.yaml")
+    assert (1, ["LC207", "LC304"]) == (code, sorted(codes(err)))
+    assert not (place.folder / "c.lock.yaml").exists()
+
+
+def test_a_lock_that_changed_meanwhile_is_not_lost(
+    place: Place, lego: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else wrote it while registries were asked: their work stays."""
+    from lego_compile.commands import locking
+
+    theirs = b"lego: 1\n"
+
+    def asked(*arguments: Any) -> Any:
+        (place.folder / "c.lock.yaml").write_bytes(theirs)
+        return original(*arguments)
+
+    original = locking.ask_all
+    monkeypatch.setattr(locking, "ask_all", asked)
+    code, _, err = lego("lock", "c.yaml")
+    assert (2, ["LC805"]) == (code, codes(err))
+    assert "was changed by somebody else while registries were asked" in err
+    assert theirs == place.lock_bytes()
+
+
+def test_the_lock_of_another_centre_is_not_borrowed(place: Place, lego: Call) -> None:
+    """Two centres would take turns in breaking it; a copy is not the lock of this centre either."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    place.center("b", {"lock": "c.lock.yaml"}, bricks=["ocean"])
+    code, _, err = lego("lock", "b.yaml")
+    assert (1, ["LC304"]) == (code, codes(err))
+    assert "'c.lock.yaml' is the lock of 'c.yaml'" in err
+
+    place.center("d", bricks=["ocean"])
+    (place.folder / "d.lock.yaml").write_bytes(place.lock_bytes())
+    code, _, err = lego("d.yaml", "--output-format", "concise")
+    assert (1, True) == (code, "this is the lock of 'c', and the centre is 'd'" in err)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--ca", "none.pem"), "--ca: there is no file `none.pem`"),
+        (("--ca", "catalog.yaml"), "--ca: `catalog.yaml` holds no certificate in PEM format"),
+        (("--insecure-registry", "http://localhost:5000"), "is no host, such as registry.example.org"),
+        (("--via", "a.b/c=d.e/f", "--via", "a.b/c=g.h/i"), "--via names a.b/c twice"),
+        (("--offline", "--check"), "--offline asks nobody: --locked compares a lock without asking"),
+    ],
+)
+def test_options_that_cannot_work(place: Place, lego: Call, words: tuple[str, ...], said: str) -> None:
+    """They are refused once, before anything is asked."""
+    code, out, err = lego("lock", *words, "c.yaml")
+
+    assert (2, "", True) == (code, out, said in err), err
 
 
 def test_a_lock_that_cannot_be_written(place: Place, lego: Call) -> None:

@@ -43,13 +43,7 @@ FAULTS: dict[str, tuple[str, Callable[[], Deed], str]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits between two tries."""
-    monkeypatch.setattr("lego_compile.registry.client.time.sleep", lambda _seconds: None)
-
-
-@pytest.mark.usefixtures("_hurried")
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_leaves_the_old_lock_whole(place: Place, lego: Call, proxy: Proxy, name: str) -> None:
     """The finding names the image and points at the centre; nothing is written, nothing is lost."""
@@ -68,7 +62,7 @@ def test_a_fault_leaves_the_old_lock_whole(place: Place, lego: Call, proxy: Prox
     assert before == place.lock_bytes()
 
 
-@pytest.mark.usefixtures("_hurried")
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     "deed",
     [faults.status(500), faults.status(503), faults.status(429, Retry_After="0"), faults.truncated(10)],

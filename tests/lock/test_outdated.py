@@ -59,3 +59,17 @@ def test_a_centre_without_a_lock(place: Place, lego: Call) -> None:
 
     assert (2, ["LC101"]) == (code, codes(err))
     assert "`lego-compile lock SPEC` writes it" in err
+
+
+def test_programs_get_findings_instead_of_a_table(place: Place, lego: Call) -> None:
+    """With ``--output-format json`` each row is a warning LC332 at the place that asks for the image."""
+    import json
+
+    assert 0 == lego("lock", "c.yaml")[0]
+    place.brick("ocean", "1", "2")
+    code, out, err = lego("outdated", "--output-format", "json", "--check", "c.yaml")
+
+    assert (1, "") == (code, err)
+    (finding,) = json.loads(out)["findings"]
+    assert ("LC332", "warning", "c.yaml") == (finding["code"], finding["severity"], finding["file"])
+    assert "brick 'ocean' is pinned at 1: 2 is in the catalog" == finding["message"]

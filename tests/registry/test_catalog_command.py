@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -16,47 +15,10 @@ from lego_compile.cli import main
 from tests.images.contents import build
 from tests.images.oci import image
 from tests.images.registry import Registry, push
+from tests.registry.catalogs import LAB, OCEAN, TEXT, R, newer
 from tests.registry.faults import Proxy, status
 
 NUMBERS = count()
-LAB: dict[str, Any] = {
-    "title": "Lab",
-    "image": "registry.example.org/lego/lab",
-    "provides": {"glibc": "2.39", "jupyterlab": "4.6.6"},
-    "releases": {"2026.10": {}},
-}
-OCEAN: dict[str, Any] = {
-    "title": "Ocean",
-    "image": "registry.example.org/lego/ocean",
-    "prefix": "/opt/bricks/ocean",
-    "kernels": [{"title": "Ocean (Python 3.12)"}],
-    "requires": {"system": {"glibc": "2.28"}},
-    "releases": {"2026.3": {}, "2026.10": {}},
-}
-R = "registry.example.org/lego"
-TEXT = """\
-lego: 1
-catalog: tests
-systems:
-  lab:
-    title: Lab
-    image: registry.example.org/lego/lab
-    provides: {glibc: "2.39", jupyterlab: "4.6.6"}
-    releases: {"2026.10": {}}
-
-bricks:
-  ocean:
-    title: The ocean   # as we call it
-    image: registry.example.org/lego/ocean
-    prefix: /opt/bricks/ocean
-    kernels:
-      - {title: Ocean (Python 3.12)}
-    requires: {system: {glibc: "2.28"}}
-    releases:
-      "2026.3": {}
-      "2026.10": {}
-"""
-
 Call = Callable[..., tuple[int, str, str]]
 Publish = Callable[..., None]
 
@@ -108,11 +70,6 @@ def lego(
         return code, said.out, said.err
 
     return call
-
-
-def newer(**changes: Any) -> dict[str, Any]:
-    """The entry of the next release of the ocean."""
-    return {**copy.deepcopy(OCEAN), "releases": {"2026.11": {}}, **changes}
 
 
 def test_from_nothing_to_a_compile(lego: Call, folder: Path) -> None:
@@ -267,6 +224,51 @@ def test_labels_that_cannot_be_used(lego: Call, registry: Registry, space: str, 
     assert (folder / "catalog" / "tests.yaml").read_text().endswith('  sea:\n' + "\n".join(
         ["    title: sea", f"    image: {R}/sea", "    prefix: /opt/bricks/sea", "    kernels:",
          "      - {title: Sea}", "    releases:", '      "2": {}', ""]))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (
+            {"org.opencontainers.image.title": "ghp_" + 36 * "s"},
+            "LC207]: brick 'sea': `title` holds what looks like",
+        ),
+        (
+            {"org.opencontainers.image.description": "ftp://a:sssssss@b.example"},
+            "LC207]: brick 'sea': `description`",
+        ),
+        ({"org.gaia-data.lego.brick.kernels": '[{"dir":"python3","display_name":"\\ud800"}]'}, "LC326"),
+    ],
+)
+def test_what_no_command_would_read_is_not_written(
+    more: dict[str, str], says: str, lego: Call, registry: Registry, space: str, folder: Path
+) -> None:
+    """A label in the shape of a secret is refused, and not shown; half a character as well."""
+    good = {"name": "sea", "prefix": "/opt/bricks/sea", "kernels": '[{"dir":"python3","display_name":"Sea"}]'}
+    stated = {f"org.gaia-data.lego.brick.{fact}": value for fact, value in good.items()}
+    push(registry.host, f"{space}/{R}/sea", "1", image({"linux/amd64": {}}, {**stated, **more}, {}))
+
+    code, out, err = lego("catalog", "add", f"{R}/sea:1")
+
+    assert (code, out) == (1, "catalog/tests.yaml is as it was\n")
+    assert says in err
+    assert "sssssss" not in err
+    assert (folder / "catalog" / "tests.yaml").read_text() == TEXT
+
+
+def test_an_entry_that_locks_do_not_know_yet(lego: Call, publish: Publish, folder: Path) -> None:
+    """Locks of releases that were there are out of date when their entry says something else; a mark stays."""
+    publish(ocean=newer(kernels=[{"title": "Sea"}]))
+    (folder / "catalog" / "tests.yaml").write_text(f"\ufeff{TEXT}")
+
+    code, out, _err = lego("catalog", "add", f"{R}/ocean:2026.11")
+
+    assert code == 0
+    assert "with: lego-compile lock -P ocean SPEC..." in out
+    assert "centres that use ocean have to be locked again: lego-compile lock SPEC..." in out
+    assert (folder / "catalog" / "tests.yaml").read_bytes().startswith(b"\xef\xbb\xbflego: 1\n")
+    (folder / "catalog" / "tests.yaml").write_text(TEXT.replace("2.28", "2.17"))
+    assert "centres that use ocean have" in lego("catalog", "add", f"{R}/ocean:2026.10")[1]
 
 
 def test_a_catalog_that_is_read_only(

@@ -117,6 +117,11 @@ def test_nothing_anywhere(home: Home) -> None:
     "content",
     ["", "{", "[]", '{"auths": 3}', '{"credHelpers": []}', "[" * 100_000, '{"auths": {"a.example": 3}}',
      '{"auths": {"a.example": {"auth": 3}}}', '{"auths": {"a.example": {"auth": "s3cr3t!"}}}',
+     '{"auths": {"a.example": {"username": "u", "password": "s3cr3t\\ud800"}}}',
+     '{"auths": {"a.example": {"username": "u\\ud800", "password": "s3cr3t"}}}',
+     '{"auths": {"a.example": {"username": "u", "password": "s3cr3t\\n"}}}',
+     '{"auths": {"a.example": {"identitytoken": "s3cr3t\\ud800"}}}',
+     '{"auths": {"a.example": {"auth": "dTpzM2NyM3QK"}}}',
      '{"auths": {"a.example": {"auth": "czNjcjN0"}}}', '{"auths": {"a.example": {"auth": "//8="}}}'],
 )  # fmt: skip
 def test_malformed_files(content: str, home: Home) -> None:
@@ -128,7 +133,7 @@ def test_malformed_files(content: str, home: Home) -> None:
     assert failed.value.kind == "credentials"
     assert f"`{name}`" in failed.value.message
     assert "a.example/x" in failed.value.message
-    assert_hidden(failed.value, "s3cr3t", "czNjcjN0")
+    assert_hidden(failed.value, "s3cr3t", "czNjcjN0", "dTpzM2NyM3QK")
 
 
 def test_files_that_cannot_be_read(home: Home) -> None:
@@ -184,6 +189,9 @@ def test_helpers_have_nothing(home: Home) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
+        ("print(json.dumps({'Username': 'u', 'Secret': 's3cr3t' + chr(0xd800)}))", "answers is malformed"),
+        ("print(json.dumps({'Username': chr(0xd800), 'Secret': 's3cr3t'}))", "answers is malformed"),
+        ("print(json.dumps({'Username': 'u', 'Secret': 's3cr3t' + chr(10)}))", "answers is malformed"),
         ("print('s3cr3t'); sys.exit(3)", "fails with exit code 3"),
         ("print('s3cr3t')", "answers something else than a credential"),
         ("print(json.dumps({'Username': 's3cr3t'}))", "answers something else than a credential"),

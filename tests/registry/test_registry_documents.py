@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from lego_compile.registry import documents
 from lego_compile.registry.client import Registries
 from lego_compile.registry.model import RegistryError
+from lego_compile.spec.load import schema_of
 from tests.images.oci import CONFIG, DOCKER_MANIFEST, INDEX, MANIFEST, digest
 from tests.registry.faults import Proxy, status
 
@@ -82,6 +84,34 @@ def test_the_first_of_equal_platforms_counts(proxy: Proxy, client: Callable[...,
 
     assert client().image(repository, "odd").platforms["linux/amd64"].digest == digest(first)
     assert not proxy.asked(digest(second))
+
+
+def test_platforms_that_no_lock_can_name_are_left_out(
+    proxy: Proxy, client: Callable[..., Registries]
+) -> None:
+    """Images for odd machines are no mistake, and are not asked for; those beside them are as good as ever."""
+    first, config = one(settings())
+    odd = [
+        ("linux", "arm64+v8.1", ""),
+        ("linux", "mips_64", ""),
+        ("linux", "a" * 40, ""),
+        ("linux", "arm", "sixth"),
+    ]
+    others = [entry(b"", platform={"os": a, "architecture": b, "variant": c}) for a, b, c in odd]
+    silent, setting = one(settings(architecture="s390x+z14"))
+    top = index(*others, entry(silent), entry(first, platform=LINUX))
+    repository = serve(proxy, top, first, config, silent, setting)
+
+    assert list(client().image(repository, "odd").platforms) == ["linux/amd64"]
+    assert not proxy.asked(digest(b""))
+
+
+def test_what_is_read_can_be_locked() -> None:
+    """The lock's grammar of platforms is the one of this room, which may not import it."""
+    grammar = schema_of("lock")["$defs"]["BrickPin"]["properties"]["platforms"]["propertyNames"]
+    assert documents._LOCKABLE.pattern == grammar["pattern"].strip("^$")
+    assert documents.is_lockable("linux/" + "a" * 34) is (grammar["maxLength"] == 40)
+    assert not documents.is_lockable("linux/" + "a" * 35)
 
 
 def test_an_index_may_leave_the_platform_to_the_configuration(
@@ -159,6 +189,43 @@ BAD: dict[str, tuple[str, str, tuple[bytes, ...], str]] = {
         INDEX,
     ),
     "negative-size": ("wrong", "size", (manifest(layers=[{**entry(b""), "size": -1}]),), MANIFEST),
+    "huge-size": ("wrong", "size", (manifest(layers=[{**entry(b""), "size": 2**53 + 1}]),), MANIFEST),
+    "huge-sum": ("wrong", "bytes", (manifest(layers=[{**entry(b""), "size": 2**52 + 1}] * 2),), MANIFEST),
+    "many-layers": ("wrong", "1001 layers", (manifest(layers=[entry(b"")] * 1001),), MANIFEST),
+    "half-label": (
+        "wrong",
+        "`a b`, which is no text",
+        one(settings(config={"Labels": {"a b": "\ud800"}})),
+        MANIFEST,
+    ),
+    "half-key": ("wrong", "which is no text", one(settings(config={"Labels": {"\udfff": "b"}})), MANIFEST),
+    "half-note": ("wrong", "`n`, which is no text", (index(annotations={"n": "\ud800"}),), INDEX),
+    "long-label": (
+        "wrong",
+        "`a` of 262145 bytes",
+        one(settings(config={"Labels": {"a": "x" * (256 * 1024 + 1)}})),
+        MANIFEST,
+    ),
+    "many-labels": (
+        "wrong",
+        "labels",
+        one(settings(config={"Labels": {str(n): "" for n in range(10_001)}})),
+        MANIFEST,
+    ),
+    "only-mips": (
+        "unusable",
+        "it has linux/mips_64, linux/s390x+z14",
+        (
+            index(
+                *(
+                    entry(b"", platform={"os": "linux", "architecture": each})
+                    for each in ("s390x+z14", "mips_64")
+                )
+            ),
+        ),
+        INDEX,
+    ),
+    "mips": ("unusable", "it has linux/mips_64", one(settings(architecture="mips_64")), MANIFEST),
     "boolean-size": ("wrong", "size", (manifest(layers=[{**entry(b""), "size": True}]),), MANIFEST),
     "large-config": (
         "wrong",

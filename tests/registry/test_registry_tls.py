@@ -7,6 +7,7 @@ import re
 import select
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Any
 import pytest
 import trustme
 
-from lego_compile.registry import tls
+from lego_compile.registry import tls, transport
 from lego_compile.registry.client import Registries
 from lego_compile.registry.credentials import Credentials
 from lego_compile.registry.model import RegistryError
+from lego_compile.registry.transport import Transport
 from tests.images.registry import PASSWORD, Registry, push
 from tests.registry import faults
 from tests.registry.conftest import started, two_platforms
@@ -217,6 +219,41 @@ def test_http_is_for_named_hosts(registry: Registry, client: Make, waits: list[f
     assert (failed.kind, waits) == ("unreachable", [])
     assert failed.help == f"if it has no https, give `--insecure-registry {host}`"
     assert client(insecure=[host.upper()]).image(f"{host}/lego/one", "1.0").digest == DIGEST
+
+
+@pytest.mark.parametrize("name", ["docker.io", "index.docker.io", "Registry-1.Docker.io"])
+def test_docker_hub_is_named_as_in_references(name: str) -> None:
+    """Its API is another host than its images are called by, and that is the host which is asked."""
+    asking = Transport(insecure=[name])
+
+    assert asking.is_plain("registry-1.docker.io")
+    assert asking._pools._trust.context("registry-1.docker.io").verify_mode is ssl.CERT_NONE
+
+
+@pytest.mark.parametrize(("connect", "timeout"), [(0.2, 5.0), (5.0, 0.2)])
+def test_a_silent_handshake_is_not_waited_for(
+    connect: float, timeout: float, client: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connecting has a limit of its own, and ``--timeout`` when that is less; the message has the one that counted."""
+    monkeypatch.setattr(transport, "CONNECT", connect)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        failed = refused(client(timeout=timeout, attempts=1), f"127.0.0.1:{silent.getsockname()[1]}")
+
+    assert failed.message.endswith("is silent for 0.2 seconds (tried once)")
+    assert time.monotonic() - began < 3
+
+
+def test_connecting_is_not_waited_for(client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that drops what it is sent."""
+
+    def drop(*_: Any, **__: Any) -> Any:
+        raise TimeoutError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", drop)
+    failed = refused(client(timeout=3, attempts=1), "127.0.0.1:1")
+
+    assert failed.message.endswith("accepts no connection within 3 seconds (tried once)")
 
 
 @pytest.mark.usefixtures("names")

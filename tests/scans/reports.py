@@ -90,8 +90,10 @@ def match(name: str, severity: str, *related: str, fixed: str = "") -> dict[str,
     }
 
 
-def sarif(result: dict[str, Any], rule: dict[str, Any] | None = None, **run: Any) -> dict[str, Any]:
+def sarif(
+    result: dict[str, Any], rule: dict[str, Any] | None = None, *, name: Any = "grype", **run: Any
+) -> dict[str, Any]:
     """A report with one result in SARIF 2.1.0."""
-    driver = {"name": "scanner", "rules": [{"id": "CVE-2026-0001", **rule}] if rule is not None else []}
+    driver = {"name": name, "rules": [{"id": "CVE-2026-0001", **rule}] if rule is not None else []}
     results = [{"ruleId": "CVE-2026-0001", "message": {"text": "found"}, **result}]
     return {"version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results, **run}]}

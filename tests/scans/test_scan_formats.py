@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lego_compile.scans.formats import ScanReport, parse
+from lego_compile.scans.formats import parse
+from lego_compile.scans.values import ScanReport
 from tests.scans.reports import AMD, FLAW, grype, match, sarif, trivy
 from tests.spec.damage import RETYPED, places, put
 
@@ -69,7 +70,9 @@ def test_sarif_of_trivy_is_read_as_its_json() -> None:
     )
     properties = {"imageName": "lab", "repoDigests": [f"registry.example.org/lego/lab@sha256:{AMD['lab']}"]}
     rule = {"name": "OsPackageVulnerability", "properties": {"security-severity": "5.5"}}
-    report = read(sarif({"message": {"text": text}, "level": "error"}, rule, properties=properties))
+    report = read(
+        sarif({"message": {"text": text}, "level": "error"}, rule, name="Trivy", properties=properties)
+    )
 
     assert [("CVE-2026-0001", (), "high", "openssl", "3.0.1", "3.0.7")] == [*report.vulnerabilities]
     assert {f"sha256:{AMD['lab']}"} == report.digests
@@ -149,7 +152,16 @@ def test_sarif_counts_what_is_not_settled(result: dict[str, Any], count: int) ->
 
 def test_sarif_of_trivy_has_things_that_are_no_vulnerabilities() -> None:
     """Its JSON has misconfigurations, secrets and licences elsewhere."""
-    assert [] == severities(sarif({"level": "error"}, {"name": "License"}))
+    run = {"name": "Trivy", "properties": {"imageName": "lab"}}
+    assert [] == severities(sarif({"level": "error"}, {"name": "License"}, **run))
+
+
+@pytest.mark.parametrize(
+    "name", ["grype", "Grype", "Anchore Container Vulnerability Report (T0)", "Snyk Container"]
+)
+def test_sarif_of_scanners_of_images_counts(name: str) -> None:
+    """Those that are known to scan images."""
+    assert ["high"] == severities(sarif({"level": "error"}, name=name))
 
 
 @pytest.mark.parametrize(
@@ -179,6 +191,26 @@ def test_sarif_of_trivy_has_things_that_are_no_vulnerabilities() -> None:
         ({"version": "2.1.0", "runs": []}, "without a run"),
         (sarif({}, results=None), "without results"),
         (sarif({}, invocations=[{"executionSuccessful": False}]), "of a scan that failed"),
+        (
+            sarif({}, name="ruff"),
+            "is SARIF by 'ruff', which is no scanner of images that is known here (Trivy,",
+        ),
+        (sarif({}, name="CodeQL"), "by 'CodeQL'"),
+        (sarif({}, name="docker scout"), "by 'docker scout'"),
+        (sarif({}, name=None), "does not say which scanner wrote it"),
+        (sarif({}, name="Trivy"), "of Trivy that does not say that an image was scanned"),
+        (
+            sarif({}, name="Trivy", properties={"imageName": "", "repoDigests": []}),
+            "that an image was scanned",
+        ),
+        (
+            sarif(
+                {"message": {"text": "A high vulnerability in npm package: a, version 1 was found at: /a"}}
+            ),
+            "of Grype on something else than an image",
+        ),
+        (json.dumps(trivy(FLAW)).replace('"Results"', '"Results": [], "Results"'), "has `Results` twice"),
+        (json.dumps(grype()).replace('"matches"', '"matches": [], "matches"'), "has `matches` twice"),
         (sarif({"level": "severe"}), "has the level 'severe'"),
         (sarif({"ruleId": None}), "has a finding without a name"),
     ],

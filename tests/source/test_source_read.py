@@ -43,7 +43,7 @@ def test_a_missing_file_is_named_with_the_one_that_was_meant(tmp_path: Path) -> 
     (tmp_path / "lyon.yaml").touch()
     for typed in ("lyonn.yaml", "lyon", "lyon.yml"):
         problem = refused(tmp_path / typed)
-        assert problem.kind == "unreadable"
+        assert problem.kind == "missing"
         assert f"there is no file `{tmp_path / typed}`" == problem.message
         assert f"did you mean `{tmp_path / 'lyon.yaml'}`?" == problem.help
 
