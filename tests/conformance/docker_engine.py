@@ -110,6 +110,8 @@ def running(engine: Engine) -> Iterator[Engine]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         engine.url = f"tcp://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, args=(0.01,), daemon=True
+        ).start()  # seconds between looks
         yield engine
         server.shutdown()

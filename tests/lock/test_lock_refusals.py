@@ -295,33 +295,35 @@ def test_findings_for_machines(place: Place, lego: Call) -> None:
     assert "LC301" in json.dumps(json.loads(out))
 
 
-def _silent() -> tuple[socket.socket, str]:
-    """A server that accepts and says nothing."""
+def _silent() -> tuple[socket.socket, str, threading.Event]:
+    """A server that accepts and says nothing, and whether somebody came."""
     server = socket.create_server(("127.0.0.1", 0))
     kept: list[socket.socket] = []
+    visited = threading.Event()
 
     def accept() -> None:
         try:
             while True:
                 kept.append(server.accept()[0])
+                visited.set()
         except OSError:
             for each in kept:
                 each.close()
 
     threading.Thread(target=accept, daemon=True).start()
-    return server, f"127.0.0.1:{server.getsockname()[1]}"
+    return server, f"127.0.0.1:{server.getsockname()[1]}", visited
 
 
 def test_an_interrupted_lock_ends_at_once(place: Place, lego: Call) -> None:
     """Ctrl-C does not wait for a registry that says nothing; the old lock is whole."""
     assert 0 == lego("lock", "c.yaml")[0]
     before = place.lock_bytes()
-    server, address = _silent()
+    server, address, visited = _silent()
     words = ["lock", "--upgrade", "--via", f"{place.registry.host}={address}", "c.yaml"]
     command = [sys.executable, "-m", "lego_compile", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with server, subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
-        time.sleep(1.5)
+        assert visited.wait(20)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
