@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WORDS = {"bricks": "brick", "systems": "system image"}
 """What a kind of entry is called in messages."""
 RELOCK = "write the lock again: lego-compile lock SPEC"
+"""``SPEC`` becomes the centre's file when a finding is drawn."""
 
 
 class Names(NamedTuple):

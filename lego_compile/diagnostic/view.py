@@ -133,9 +133,16 @@ def view(
         title=code.title,
         message=diagnostic.message,
         note=diagnostic.note,
-        help=diagnostic.help,
+        help=_addressed(diagnostic.help, sources),
         related=tuple(related),
     )
+
+
+def _addressed(help: str | None, sources: Mapping[str, SourceTree]) -> str | None:
+    """A help with the centre's own file in the place of ``SPEC``, so that a command in it can be typed as it is."""
+    if help is None or " SPEC" not in help or "center" not in sources:
+        return help
+    return help.replace(" SPEC", f" {sources['center'].span(()).file}")
 
 
 def order(findings: Iterable[Finding]) -> list[Finding]:

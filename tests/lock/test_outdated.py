@@ -58,7 +58,7 @@ def test_a_centre_without_a_lock(place: Place, lego: Call) -> None:
     code, _, err = lego("outdated", "c.yaml")
 
     assert (2, ["LC101"]) == (code, codes(err))
-    assert "`lego-compile lock SPEC` writes it" in err
+    assert "`lego-compile lock c.yaml` writes it" in err
 
 
 def test_programs_get_findings_instead_of_a_table(place: Place, lego: Call) -> None:
