@@ -464,10 +464,10 @@ _code(
 
 _code(
     "LC304",
-    "lock that disagrees with the catalog",
+    "image, lock and catalog that disagree",
     """
-    The lock holds facts of an image (its prefix, its kernels, its reference) that are not what the catalog
-    says now.
+    An image states facts (its prefix, its kernels, its user) that are not what the catalog says; or the lock
+    holds a reference that the catalog no longer has, contradicts itself, or is that of another centre.
     """,
     """
     One of the two is out of date. A brick that is mounted at a prefix it was not built for shows its kernel
