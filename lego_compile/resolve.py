@@ -175,12 +175,7 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         gid=system.gid,
         conda=system.conda,
         environments=tuple(system.environments),
-        provides=tuple(
-            sorted(
-                (package, version)
-                for package, (version, _) in provided(container, center.platforms[0]).items()
-            )
-        ),
+        provides=_provided(container, center.platforms),
         origin=asked,
         declared=("catalog", "systems", name),
     )
@@ -222,6 +217,18 @@ def _command(conda: str, fixed: Iterable[BrickMount]) -> tuple[str, ...]:
         f"--CondaKernelSpecManager.env_filter=^{re.escape(conda)}$",
         "--CondaKernelSpecManager.name_format={display_name}",
         *((f"--MultiKernelManager.default_kernel_name={default}",) if default else ()),
+    )
+
+
+def _provided(system: Used, platforms: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What the system image provides on every platform of the centre's machines, with the versions of the first."""
+    first, *others = [provided(system, platform) for platform in platforms]
+    return tuple(
+        sorted(
+            (package, version)
+            for package, (version, _place) in first.items()
+            if all(package in each for each in others)
+        )
     )
 
 
