@@ -62,8 +62,8 @@ def check_platforms(image: Used, platforms: tuple[str, ...], report: Report) -> 
     word = "brick" if image.kind == "bricks" else "system image"
     for index, platform in enumerate(platforms):
         if platform not in image.entry.platforms or platform not in image.pin.platforms:
-            listed = platform not in image.entry.platforms
-            have = image.entry.platforms if listed else tuple(image.pin.platforms)
+            unlisted = platform not in image.entry.platforms
+            have = image.entry.platforms if unlisted else tuple(image.pin.platforms)
             where: Path = (*image.declared, "platforms")
             report.add(
                 "LC407",
@@ -72,8 +72,8 @@ def check_platforms(image: Used, platforms: tuple[str, ...], report: Report) -> 
                 note=f"built for {', '.join(have)}",
                 related=(
                     Label(("center", "platforms", index), "the centre has such machines"),
-                    Label(where if listed else ("lock", image.kind, image.use, "platforms"),
-                          "declared here" if listed else "what the registry has", key=True),
+                    Label(where if unlisted else ("lock", image.kind, image.use, "platforms"),
+                          "declared here" if unlisted else "what the registry has", key=True),
                 ),
                 help="use another release or profile, or remove the platform",
             )  # fmt: skip
