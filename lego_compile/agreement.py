@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 """The lab extension that draws every widget: 3.x speaks to ipywidgets 7, 5.x to ipywidgets 8, and no Lab can have
 both (jupyter-widgets/ipywidgets#3577)."""
-_MOST = 20
-"""Requirements of one brick that are told as not met: the next ones have the same cause."""
-_CORRECT = "correct the catalog: the image is right about itself"
+_CORRECT = "correct the catalog; if the lock was edited by hand: lego-compile lock --refresh SPEC"
 
 
 class Used(NamedTuple):
@@ -193,8 +191,6 @@ def check_requirements(
             given = have.get(package)
             if package in told or (given is not None and _numbers(given[0]) >= _numbers(lowest)):
                 continue
-            if len(told) >= _MOST:
-                break
             told.add(package)
             report.add(
                 "LC408",
@@ -232,8 +228,6 @@ def _check_extensions(
         given = have.get(name)
         if name in told or (given is None and not knows) or (given and _speaks(version) == _speaks(given[0])):
             continue
-        if len(told) >= _MOST:
-            break
         told.add(name)
         what = f"has {given[0]}" if given else "does not have it"
         report.add(

@@ -189,6 +189,8 @@ def _parsed(fact: str, value: str) -> Any:
     if fact == "kernels":
         if not isinstance(read, list) or not all(isinstance(each, dict) for each in read):
             raise TypeError("a list of kernels is expected")
+        if not read:
+            raise ValueError("it lists no kernel, and a brick without one shows nothing")
         directories = [str(each["dir"]) for each in read]
         if len({*directories}) < len(directories):
             raise ValueError("two kernels have one directory")

@@ -150,9 +150,8 @@ def find(kind: str, use: str, origin: Path, names: Names) -> tuple[Any, Any, str
 def check_lock(center: CenterSpec, lock: LockSpec, report: Report) -> None:
     """A lock says nothing that cannot be, and nothing that its centre does not ask for.
 
-    No digest stands for two repositories: bytes that are an ocean brick are no system image (LC304). A lock that
-    has the name of the centre pins what the centre uses and no more (LC316); one of another name is shared, and
-    then the centre names its file.
+    No digest stands for two repositories: bytes that are an ocean brick are no system image (LC304). A centre's own
+    lock pins what the centre uses and no more (LC316); one whose file the centre names may be shared.
     """
     if lock.lock != center.center and not center.lock:
         report.add(
@@ -173,7 +172,7 @@ def check_lock(center: CenterSpec, lock: LockSpec, report: Report) -> None:
                     f"the lock has one digest for {repository!r} and {pin.repository!r}",
                     here,
                     related=(Label(at, "the same digest"),),
-                    help=RELOCK,
+                    help="resolve them again: lego-compile lock --upgrade SPEC",
                 )
             for platform, pinned in pin.platforms.items():
                 if pinned.layers and sum(pinned.layers.values()) != pinned.size:
@@ -183,7 +182,7 @@ def check_lock(center: CenterSpec, lock: LockSpec, report: Report) -> None:
                         ("lock", kind, use, "platforms", platform, "size"),
                         help="read the image again: lego-compile lock --refresh SPEC",
                     )
-    if lock.lock != center.center:
+    if center.lock:
         return
     for kind, pins in (("systems", lock.systems), ("bricks", lock.bricks)):
         asked = {use for use, _origin in uses(center, kind)}

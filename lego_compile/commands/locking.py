@@ -11,7 +11,7 @@ from lego_compile.asking import ask_all, tell
 from lego_compile.cli import complain, say
 from lego_compile.commands.common import finish, judged, plain, plural, specs_among
 from lego_compile.commands.network import Via, asking, progress, registries
-from lego_compile.diagnostic.model import CompileFailed, Report
+from lego_compile.diagnostic.model import CompileFailed, Label, Report
 from lego_compile.diagnostic.view import view
 from lego_compile.emit.file import replace_file
 from lego_compile.emit.manifest import OutputError
@@ -21,14 +21,14 @@ from lego_compile.registry.model import RegistryError
 from lego_compile.resolve import resolve
 from lego_compile.source.read import LARGEST, read_text
 from lego_compile.spec.conform import nearest
-from lego_compile.spec.load import Sources, Unlocked, load_lock, load_unlocked, schema_of
+from lego_compile.spec.load import Sources, Unlocked, load_lock, load_unlocked
 
 if TYPE_CHECKING:
     from lego_compile.diagnostic.view import Finding
     from lego_compile.registry.model import Image
 
 ABOUT_IMAGES = frozenset(
-    {"LC207", "LC301", "LC302", "LC303", "LC304", "LC315", "LC316", "LC401", "LC407", "LC408", "LC409"}
+    {"LC207", "LC301", "LC302", "LC303", "LC304", "LC315", "LC316", "LC407", "LC408", "LC409"}
 )
 """What ``lock`` tells of a centre: whether names and images agree. The rest is for a compile to tell."""
 
@@ -75,13 +75,17 @@ def lock_specs(chosen: argparse.Namespace) -> int:
     if chosen.offline and (chosen.upgrade or chosen.upgrade_package or chosen.refresh or chosen.check):
         return complain("--offline asks nobody: --locked compares a lock without asking")
     policy = Policy(chosen.upgrade, frozenset(chosen.upgrade_package), again=chosen.check or chosen.refresh)
-    drafts = [_draft(Draft(spec, strict=chosen.strict), policy, via) for spec in specs_among(chosen.specs)]
+    drafts = [Draft(spec, strict=chosen.strict) for spec in specs_among(chosen.specs)]
+    for each in drafts:
+        _draft(each, policy, via, prune=chosen.prune)
     names = {want.use.partition("@")[0] for each in drafts for want in each.wants}
     unknown = sorted(policy.packages - names)
-    if unknown and not any(each.failed for each in drafts):
+    if unknown:
         guess = nearest(unknown[0].partition("@")[0], names)
         hint = f"; did you mean {guess!r}?" if guess else ", so there is nothing to upgrade"
-        return complain(f"no centre here uses {unknown[0]!r}{hint}")
+        code = complain(f"no centre here uses {unknown[0]!r}{hint}")
+        if all(each.inputs is not None for each in drafts):  # else one that cannot be read may use it
+            return code
     groups: dict[str, list[Draft]] = {}
     for each in drafts:
         if each.inputs is not None:
@@ -105,7 +109,7 @@ def lock_specs(chosen: argparse.Namespace) -> int:
     return finish(findings, chosen, _summary(counts, failed, chosen), unusable=unusable)
 
 
-def _draft(draft: Draft, policy: Policy, via: Via) -> Draft:
+def _draft(draft: Draft, policy: Policy, via: Via, *, prune: bool) -> None:
     """Read a centre, its catalog and the lock that is there, and see what has to be pinned."""
     try:
         inputs = load_unlocked(draft.spec, read_text, draft.sources, draft.report)
@@ -120,27 +124,53 @@ def _draft(draft: Draft, policy: Policy, via: Via) -> Draft:
                 draft.name = data["lock"]
         ask_at = via.at(inputs.center.mirrors)
         draft.wants = plan(inputs.center, inputs.catalog, draft.old, policy, ask_at, draft.report)
+        if draft.text is not None and not inputs.center.lock and not prune:
+            _check_heir(draft, inputs, draft.sources.trees["lock"].data["lock"])
         draft.inputs = inputs
     except CompileFailed:
         pass
-    return draft
 
 
 def _check_place(inputs: Unlocked, draft: Draft) -> None:
     """The folder of the lock is there, and the lock is not another centre's own: said before anybody is asked."""
     file, where = inputs.lock_file, ("center", "lock")
     folder = os.path.dirname(os.path.realpath(file))
-    if not os.path.isdir(folder):
+    if not os.path.isdir(folder) and not os.path.islink(file):  # of a link to nothing, reading tells
         message = f"{file!r} cannot be written: its folder is not there"
         draft.report.add("LC805", message, where, help=f"mkdir -p {os.path.dirname(file)}")
-    stem, _, ending = file.rpartition(".lock.")
-    owner = f"{stem}.{ending}"
-    if inputs.center.lock and stem and os.path.exists(owner) and not os.path.samefile(owner, draft.spec):
+    owner = _owner(file) if inputs.center.lock else None
+    if owner is not None and not os.path.samefile(owner, draft.spec):
         draft.report.add(
             "LC304",
-            f"{file!r} is the lock of {owner!r}, whatever that centre names",
+            f"{file!r} is the own lock of {owner!r}",
             where,
-            help="share a lock of another name, such as `lock: shared.lock.yaml` in both",
+            help="share a lock that no centre has by its name, such as `lock: all-centres.lock.yaml` in both",
+        )
+
+
+def _owner(file: str) -> str | None:
+    """The centre beside a lock whose own lock it is: one that names no other."""
+    stem, _, ending = file.rpartition(".lock.")
+    spec = f"{stem}.{ending}"
+    if not stem or not os.path.isfile(spec):
+        return None
+    try:
+        return None if load_unlocked(spec, read_text, Sources(), Report()).center.lock else spec
+    except CompileFailed:  # a base that centres extend, or something else
+        return None
+
+
+def _check_heir(draft: Draft, inputs: Unlocked, theirs: str) -> None:
+    """A lock of another name may be that of a centre which was renamed; it is not, when it pins what others use."""
+    asked = {(want.kind, want.use) for want in draft.wants}
+    more = [use for kind in KINDS for use in draft.old[kind] if (kind, use) not in asked]
+    if theirs != inputs.center.center and more:
+        draft.report.add(
+            "LC304",
+            f"this is the lock of {theirs!r}, which pins {more[0]!r} that {inputs.center.center!r} does not use",
+            ("lock", "lock"),
+            related=(Label(("center", "center"), "the centre"),),
+            help="if the centre was renamed, add `--prune`; if others use this lock, name a file with `lock:`",
         )
 
 
@@ -161,16 +191,13 @@ def _read_lock(file: str, draft: Draft) -> None:
 
 
 def _lock_name(inputs: Unlocked) -> str:
-    """What a new lock calls itself: the centre, or, where the spec names a file of its own, that file."""
+    """What a new lock calls itself: the centre; or, where the spec names a file, `shared-FILE`, which no centre is."""
     if not inputs.center.lock:
         return inputs.center.center
-    stem = os.path.basename(inputs.lock_file).partition(".")[0]
-    name: dict[str, Any] = schema_of("lock")["properties"]["lock"]
     import re
 
-    return (
-        stem if re.search(name["pattern"], stem) and len(stem) <= name["maxLength"] else inputs.center.center
-    )
+    stem = os.path.basename(inputs.lock_file).partition(".")[0].lower()
+    return ("shared-" + re.sub(r"[^a-z0-9]+", "-", stem).strip("-"))[:40].strip("-")
 
 
 def _check_group(group: Sequence[Draft]) -> None:
@@ -196,7 +223,8 @@ def _answers(
     for draft in drafts:
         for want in draft.wants:
             if want.question and chosen.offline:
-                why = "is not pinned yet" if want.pin is None else "has another entry in the catalog now"
+                known = want.use in draft.old.get(want.kind, {})
+                why = "has another entry in the catalog now" if known else "is not pinned yet"
                 message = f"{want.label} {why}, and its registry must not be asked"
                 draft.report.add("LC329", message, want.origin, help="leave out `--offline`")
                 continue
@@ -232,7 +260,7 @@ def _settle(
     first = group[0]
     assert first.inputs is not None
     file, old = first.inputs.lock_file, first.old
-    shared = all(each.name != each.inputs.center.center for each in group if each.inputs)
+    shared = all(each.inputs and each.inputs.center.lock for each in group)
     if shared and not chosen.prune:  # other centres may use what these do not
         pins = {kind: {**old.get(kind, {}), **pins[kind]} for kind in KINDS}
     if any(each.failed for each in group):
@@ -272,7 +300,13 @@ def _command(group: Sequence[Draft], chosen: argparse.Namespace) -> str:
     words = ["lego-compile", "lock"]
     words += [word for word, on in (("--refresh", chosen.check or chosen.refresh), ("--upgrade", chosen.upgrade),
                                     ("--prune", chosen.prune)) if on]  # fmt: skip
-    for option, values in (("--upgrade-package", chosen.upgrade_package), ("--via", chosen.via)):
+    repeated = (
+        ("--upgrade-package", chosen.upgrade_package),
+        ("--via", chosen.via),
+        ("--insecure-registry", chosen.insecure_registry),
+        ("--ca", [chosen.ca] if chosen.ca else []),
+    )
+    for option, values in repeated:
         words += [word for value in values for word in (option, value)]
     return shlex.join([*words, *(each.spec for each in group)])
 
@@ -286,9 +320,11 @@ def _pin(
     """Add the pin of one image, or the reason why there is none."""
     answer = answers.get(("image", want.question)) if want.question else None
     if isinstance(answer, RegistryError):
-        if answer.kind == "missing" and want.pin is not None:
+        at_home = want.question is not None and want.question.repository == want.repository
+        if answer.kind == "missing" and want.pin is not None and at_home:
             name = want.use.partition("@")[0]
-            help_ = f"pin what there is now: lego-compile lock --upgrade-package {name} {draft.spec}"
+            way = f"to pin what there is now: lego-compile lock --upgrade-package {name} {draft.spec}"
+            help_ = f"{answer.help}; {way}" if answer.help else way
             answer = RegistryError(answer.kind, answer.message, help_)
         tell(answer, want.label, want.origin, draft.report)
         return
@@ -300,7 +336,7 @@ def _pin(
     if isinstance(now, str) and want.pin and now != want.pin["digest"]:
         message = f"tag {want.tag!r} of {want.repository} is {now[:19]} now, and {want.pin['digest'][:19]} is pinned"
         name = want.use.partition("@")[0]
-        help_ = f"take the new one with `lock --upgrade-package {name}`, or ask who moved the tag"
+        help_ = f"ask who moved it; `lock --upgrade-package {name}` takes the newest release as it is now"
         draft.report.add("LC330", message, ("lock", want.kind, want.use, "tag"), help=help_)
 
 

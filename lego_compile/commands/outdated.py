@@ -12,7 +12,7 @@ from lego_compile.commands.common import finish, judged, plural, specs_among
 from lego_compile.commands.network import Via, asking, progress, registries
 from lego_compile.diagnostic.model import CompileFailed, Path, Report
 from lego_compile.diagnostic.view import view
-from lego_compile.lookup import WORDS, find_entry, uses
+from lego_compile.lookup import RELOCK, WORDS, find_entry, uses
 from lego_compile.registry.model import RegistryError
 from lego_compile.source.read import read_text
 from lego_compile.spec.load import Inputs, Sources, load
@@ -70,7 +70,7 @@ def list_outdated(chosen: argparse.Namespace) -> int:
     unusable = any(each.code in ("LC101", "LC102") for report, _ in loaded for each in report)
     summary = f"{plural(len(rows), 'image')} of {len(pins)} could be newer" if pins else ""
     code = finish(judged(findings, strict=chosen.strict), chosen, summary, unusable=unusable)
-    return FINDINGS if code == OK and rows and chosen.check else code
+    return FINDINGS if code == OK and rows and (chosen.check or chosen.strict) else code
 
 
 def _pinned(inputs: Inputs, via: Via, report: Report) -> list[_Pinned]:
@@ -85,7 +85,7 @@ def _pinned(inputs: Inputs, via: Via, report: Report) -> list[_Pinned]:
             if entry is None or (kind, use) in found:
                 continue
             if pin is None:
-                report.add("LC303", f"{WORDS[kind]} {use!r} is not in the lock", origin)
+                report.add("LC303", f"{WORDS[kind]} {use!r} is not in the lock", origin, help=RELOCK)
                 continue
             releases = [*entry.releases]
             tags = [info.tag or release for release, info in entry.releases.items()]
@@ -117,11 +117,15 @@ def _row(each: _Pinned, answers: Mapping[tuple[str, str, str], Any]) -> tuple[st
             break
     if isinstance(now, str) and now != each.pin.digest:
         notes.append(f"tag {each.pin.tag} was moved to {now[:19]}")
-    after = (
-        each.releases[each.releases.index(each.pin.release) + 1 :]
-        if each.pin.release in each.releases
-        else ()
-    )
+    after: Sequence[str]
+    if each.pin.release in each.releases:
+        index = each.releases.index(each.pin.release)
+        after = each.releases[index + 1 :]
+        if each.tags[index] != each.pin.tag:
+            notes.append(f"its tag is {each.tags[index]} in the catalog now")
+    else:
+        after = each.releases
+        notes.append("the catalog no longer lists this release")
     newest = each.tags[-1]
     unlisted = () if isinstance(published, RegistryError) else newer_tags(newest, published)
     if not after and not unlisted and not notes:

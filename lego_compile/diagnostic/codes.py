@@ -676,8 +676,8 @@ _code(
     comes back later would come back with its old digest, unseen by a reviewer.
     """,
     """
-    Write the lock again, which removes the pin. A lock whose `lock:` is not the name of the centre is shared,
-    and may pin what other centres use.
+    Write the lock again, which removes the pin. A lock whose file the centre names (`lock:`) may be shared,
+    and pin what other centres use.
 
         lego-compile lock centers/grenoble.yaml
     """,
@@ -859,7 +859,7 @@ _code(
     twice, and centres that lock today get something else under the same name.
     """,
     """
-    Find out why it was moved. To take the new bytes:
+    Find out why it was moved. To take the newest release, as its tag stands now:
 
         lego-compile lock --upgrade-package ocean centers/grenoble.yaml
     """,

@@ -284,7 +284,9 @@ class Registries:
                 "missing", message, f"did you mean {' or '.join(f'`{clean(tag, 128)}`' for tag in near)}?"
             )
         return RegistryError(
-            "missing", message, f"the repository has {len(tags)} other tags" if tags else None
+            "missing",
+            message,
+            f"the repository has {len(tags)} other tag{'s'[: len(tags) > 1]}" if tags else None,
         )
 
 

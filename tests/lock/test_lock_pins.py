@@ -242,7 +242,7 @@ def test_centres_that_share_a_lock(place: Place, lego: Call) -> None:
 
     assert 0 == lego("lock", "a.yaml")[0]
     assert 0 == lego("lock", "b.yaml")[0]
-    assert ("all", ["geo", "ocean"]) == (place.lock("all")["lock"], [*place.lock("all")["bricks"]])
+    assert ("shared-all", ["geo", "ocean"]) == (place.lock("all")["lock"], [*place.lock("all")["bricks"]])
     assert (0, "0 locks written, 1 current, 0 questions asked\n", "") == lego("lock", "a.yaml", "b.yaml")
     assert 0 == lego("a.yaml", "b.yaml")[0]
 
@@ -399,3 +399,35 @@ def test_show_says_what_it_does_not_know(place: Place, lego: Call) -> None:
     assert (1, ["LC303"]) == (code, codes(err))
     assert ["brick", "late", "not", "locked", "?"] in [line.split()[:5] for line in out.splitlines()]
     assert "pulls at least " in out
+
+
+def test_a_shared_lock_may_have_any_name(place: Place, lego: Call) -> None:
+    """A file name that is no name of a document, and one that is a centre's name, are shared like any other."""
+    for file in ("all_centers.lock.yaml", "a-b.lock.yaml"):
+        for name, bricks in (("a", ["ocean"]), ("b", ["geo"])):
+            place.center(name, {"lock": file, "center": name}, bricks=bricks)
+        assert 0 == lego("lock", "a.yaml")[0]
+        assert 0 == lego("lock", "b.yaml")[0]
+        assert 0 == lego("lock", "a.yaml")[0]
+        assert 0 == lego("a.yaml", "b.yaml")[0]
+        assert 0 == lego("lock", "--locked", "a.yaml", "b.yaml")[0]
+
+
+def test_a_base_of_the_lock_s_name_is_no_owner(place: Place, lego: Call) -> None:
+    """What centres extend is no centre, whatever it is called."""
+    place.write("shared.yaml", {"lego": 1, "lock": "shared.lock.yaml"})
+    for name, bricks in (("a", ["ocean"]), ("b", ["geo"])):
+        place.center(name, {"extends": "shared.yaml"}, bricks=bricks)
+
+    assert 0 == lego("lock", "a.yaml", "b.yaml")[0]
+    assert 0 == lego("a.yaml", "b.yaml")[0]
+
+
+def test_offline_says_why_it_has_to_ask(place: Place, lego: Call) -> None:
+    """A pin that no longer fits is not called missing."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    place.entry("bricks", "geo", {**place.catalog["bricks"]["geo"], "releases": {"1": {"tag": "1-r1"}}})
+
+    code, _, err = lego("lock", "--offline", "c.yaml")
+    assert (1, ["LC329"]) == (code, codes(err))
+    assert "brick 'geo' has another entry in the catalog now" in err

@@ -47,6 +47,7 @@ from tests.lock.conftest import LAB, ROOT, Place, codes, labelled, small
             "it has 501 entries, and 500 are the most",
         ),
         ({"requires": "[" * 100_000}, "LC326", "its brackets are nested too deeply"),
+        ({"kernels": []}, "LC326", "it lists no kernel"),
         ({"prefix": "/" + "x" * 5000}, "LC326", "characters, and 200 are the most"),
     ],
 )
@@ -195,7 +196,7 @@ def test_the_lock_of_another_centre_is_not_borrowed(place: Place, lego: Call) ->
     place.center("b", {"lock": "c.lock.yaml"}, bricks=["ocean"])
     code, _, err = lego("lock", "b.yaml")
     assert (1, ["LC304"]) == (code, codes(err))
-    assert "'c.lock.yaml' is the lock of 'c.yaml'" in err
+    assert "'c.lock.yaml' is the own lock of 'c.yaml'" in err
 
     place.center("d", bricks=["ocean"])
     (place.folder / "d.lock.yaml").write_bytes(place.lock_bytes())
@@ -356,3 +357,34 @@ def test_progress_is_drawn_on_a_terminal_only(place: Place) -> None:
     assert b"KiB received" in seen
     assert "1 lock written" in out
     assert "asking" not in out
+
+
+def test_a_shared_lock_is_not_taken_over(place: Place, lego: Call) -> None:
+    """A centre whose own lock would be a file that others share removes nothing of theirs."""
+    for name, bricks in (("a", ["ocean"]), ("b", ["geo"])):
+        place.center(name, {"lock": "common.lock.yaml"}, bricks=bricks)
+    assert 0 == lego("lock", "a.yaml", "b.yaml")[0]
+    before = place.lock_bytes("common")
+    place.center("common", bricks=["ocean"])
+
+    code, _, err = lego("lock", "common.yaml")
+    assert (1, ["LC304"]) == (code, codes(err))
+    assert "if the centre was renamed, add `--prune`" in err
+    assert before == place.lock_bytes("common")
+    assert 0 == lego("lock", "--prune", "common.yaml")[0]
+
+
+def test_a_misspelt_package_is_said_beside_other_mistakes(place: Place, lego: Call) -> None:
+    """A centre that fails for another reason does not hide it."""
+    place.center("bad", bricks=["nothing"])
+
+    code, _, err = lego("lock", "-P", "oecan", "c.yaml", "bad.yaml")
+    assert (2, True) == (code, "no centre here uses 'oecan'; did you mean 'ocean'?" in err)
+
+
+def test_a_link_to_nothing_is_told_once(place: Place, lego: Call) -> None:
+    """What is wrong is the link, whose folder need not be there."""
+    (place.folder / "c.lock.yaml").symlink_to("nowhere/x.lock.yaml")
+
+    code, _, err = lego("lock", "c.yaml")
+    assert (2, ["LC101"]) == (code, codes(err))

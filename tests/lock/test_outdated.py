@@ -73,3 +73,19 @@ def test_programs_get_findings_instead_of_a_table(place: Place, lego: Call) -> N
     (finding,) = json.loads(out)["findings"]
     assert ("LC332", "warning", "c.yaml") == (finding["code"], finding["severity"], finding["file"])
     assert "brick 'ocean' is pinned at 1: 2 is in the catalog" == finding["message"]
+
+
+def test_a_release_that_the_catalog_dropped_is_outdated(place: Place, lego: Call) -> None:
+    """So is one whose tag is another in the catalog; ``--strict`` and ``--check`` are exit code 1 in every format."""
+    assert 0 == lego("lock", "c.yaml")[0]
+    entry = place.catalog["bricks"]["geo"]
+    place.push("geo", "1-r1", small(labelled("brick", place.facts("geo")), content="again"))
+    place.entry("bricks", "geo", {**entry, "releases": {"1": {"tag": "1-r1"}}})
+    place.brick("ocean", "2")
+
+    for option in ("--check", "--strict"):
+        for form in ("full", "concise", "json"):
+            assert 1 == lego("outdated", option, "--output-format", form, "c.yaml")[0]
+    _, out, _ = lego("outdated", "c.yaml")
+    assert "the catalog no longer lists this release" in out
+    assert "its tag is 1-r1 in the catalog now" in out
