@@ -235,18 +235,6 @@ def test_a_lock_in_another_order_is_written_in_ours(place: Place, lego: Call) ->
     assert before == place.lock_bytes()
 
 
-def test_centres_that_share_a_lock(place: Place, lego: Call) -> None:
-    """It is named after its file, keeps what the others use, and no centre minds what others pin."""
-    for name, bricks in (("a", ["ocean"]), ("b", ["geo"])):
-        place.center(name, {"lock": "all.lock.yaml"}, bricks=bricks)
-
-    assert 0 == lego("lock", "a.yaml")[0]
-    assert 0 == lego("lock", "b.yaml")[0]
-    assert ("shared-all", ["geo", "ocean"]) == (place.lock("all")["lock"], [*place.lock("all")["bricks"]])
-    assert (0, "0 locks written, 1 current, 0 questions asked\n", "") == lego("lock", "a.yaml", "b.yaml")
-    assert 0 == lego("a.yaml", "b.yaml")[0]
-
-
 def test_the_mirror_can_be_asked(place: Place, lego: Call) -> None:
     """`--via mirror` asks where the centre pulls from; the lock says where the image is published, either way."""
     for entries in (place.catalog["systems"], place.catalog["bricks"]):
@@ -346,17 +334,6 @@ def test_the_help_repeats_the_options(place: Place, lego: Call) -> None:
     assert (1, True) == (code, "run `lego-compile lock --upgrade-package ocean c.yaml`" in err)
 
 
-def test_pins_of_a_shared_lock_are_pruned_when_asked(place: Place, lego: Call) -> None:
-    """Other centres may use them, so somebody has to say that these are all."""
-    place.center("a", {"lock": "all.lock.yaml"}, bricks=["ocean"])
-    assert 0 == lego("lock", "a.yaml")[0]
-    place.center("a", {"lock": "all.lock.yaml"}, bricks=["geo"])
-    assert 0 == lego("lock", "a.yaml")[0]
-    assert ["geo", "ocean"] == [*place.lock("all")["bricks"]]
-    assert 0 == lego("lock", "--prune", "a.yaml")[0]
-    assert ["geo"] == [*place.lock("all")["bricks"]]
-
-
 def test_a_gone_digest_says_how_to_pin_another(place: Place, lego: Call) -> None:
     """Nobody types digests: the help is a command."""
     assert 0 == lego("lock", "c.yaml")[0]
@@ -399,28 +376,6 @@ def test_show_says_what_it_does_not_know(place: Place, lego: Call) -> None:
     assert (1, ["LC303"]) == (code, codes(err))
     assert ["brick", "late", "not", "locked", "?"] in [line.split()[:5] for line in out.splitlines()]
     assert "pulls at least " in out
-
-
-def test_a_shared_lock_may_have_any_name(place: Place, lego: Call) -> None:
-    """A file name that is no name of a document, and one that is a centre's name, are shared like any other."""
-    for file in ("all_centers.lock.yaml", "a-b.lock.yaml"):
-        for name, bricks in (("a", ["ocean"]), ("b", ["geo"])):
-            place.center(name, {"lock": file, "center": name}, bricks=bricks)
-        assert 0 == lego("lock", "a.yaml")[0]
-        assert 0 == lego("lock", "b.yaml")[0]
-        assert 0 == lego("lock", "a.yaml")[0]
-        assert 0 == lego("a.yaml", "b.yaml")[0]
-        assert 0 == lego("lock", "--locked", "a.yaml", "b.yaml")[0]
-
-
-def test_a_base_of_the_lock_s_name_is_no_owner(place: Place, lego: Call) -> None:
-    """What centres extend is no centre, whatever it is called."""
-    place.write("shared.yaml", {"lego": 1, "lock": "shared.lock.yaml"})
-    for name, bricks in (("a", ["ocean"]), ("b", ["geo"])):
-        place.center(name, {"extends": "shared.yaml"}, bricks=bricks)
-
-    assert 0 == lego("lock", "a.yaml", "b.yaml")[0]
-    assert 0 == lego("a.yaml", "b.yaml")[0]
 
 
 def test_offline_says_why_it_has_to_ask(place: Place, lego: Call) -> None:

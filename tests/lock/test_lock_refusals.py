@@ -190,20 +190,6 @@ def test_a_lock_that_changed_meanwhile_is_not_lost(
     assert theirs == place.lock_bytes()
 
 
-def test_the_lock_of_another_centre_is_not_borrowed(place: Place, lego: Call) -> None:
-    """Two centres would take turns in breaking it; a copy is not the lock of this centre either."""
-    assert 0 == lego("lock", "c.yaml")[0]
-    place.center("b", {"lock": "c.lock.yaml"}, bricks=["ocean"])
-    code, _, err = lego("lock", "b.yaml")
-    assert (1, ["LC304"]) == (code, codes(err))
-    assert "'c.lock.yaml' is the own lock of 'c.yaml'" in err
-
-    place.center("d", bricks=["ocean"])
-    (place.folder / "d.lock.yaml").write_bytes(place.lock_bytes())
-    code, _, err = lego("d.yaml", "--output-format", "concise")
-    assert (1, True) == (code, "this is the lock of 'c', and the centre is 'd'" in err)
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -357,21 +343,6 @@ def test_progress_is_drawn_on_a_terminal_only(place: Place) -> None:
     assert b"KiB received" in seen
     assert "1 lock written" in out
     assert "asking" not in out
-
-
-def test_a_shared_lock_is_not_taken_over(place: Place, lego: Call) -> None:
-    """A centre whose own lock would be a file that others share removes nothing of theirs."""
-    for name, bricks in (("a", ["ocean"]), ("b", ["geo"])):
-        place.center(name, {"lock": "common.lock.yaml"}, bricks=bricks)
-    assert 0 == lego("lock", "a.yaml", "b.yaml")[0]
-    before = place.lock_bytes("common")
-    place.center("common", bricks=["ocean"])
-
-    code, _, err = lego("lock", "common.yaml")
-    assert (1, ["LC304"]) == (code, codes(err))
-    assert "if the centre was renamed, add `--prune`" in err
-    assert before == place.lock_bytes("common")
-    assert 0 == lego("lock", "--prune", "common.yaml")[0]
 
 
 def test_a_misspelt_package_is_said_beside_other_mistakes(place: Place, lego: Call) -> None:
