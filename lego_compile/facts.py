@@ -10,6 +10,7 @@ from lego_compile.diagnostic.model import Report
 from lego_compile.source.document import parse
 from lego_compile.spec.conform import conform, nearest
 from lego_compile.spec.load import schema_of
+from lego_compile.uniquejson import RepeatedKeyError, unique
 
 LABEL = "org.gaia-data.lego."
 VOCABULARY = "1"
@@ -158,15 +159,6 @@ def _shown(value: str) -> str:
     return repr(value if len(value) <= 80 else value[:80] + "…")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON in which no key is said twice: readers disagree which one counts."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"{_shown(twice)} is said twice")
-    return found
-
-
 def _parsed(fact: str, value: str) -> Any:
     """The value of a label as the lock has it.
 
@@ -180,10 +172,12 @@ def _parsed(fact: str, value: str) -> Any:
         value.encode()
         if fact not in _JSON:
             return value
-        read = json.loads(value, object_pairs_hook=_once)
+        read = json.loads(value, object_pairs_hook=unique)
         json.dumps(read, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ValueError("it holds half of a character") from None
+    except RepeatedKeyError as error:
+        raise ValueError(f"{_shown(str(error))} is said twice") from None
     if isinstance(read, dict | list) and len(read) > _MOST:
         raise ValueError(f"it has {len(read)} entries, and {_MOST} are the most")
     if fact == "kernels":

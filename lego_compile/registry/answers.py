@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from lego_compile.registry.model import RegistryError
 from lego_compile.registry.reference import clean
+from lego_compile.uniquejson import RepeatedKeyError, unique
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a grammar (RFC 9110, 5.6.2), no password
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
@@ -99,12 +100,12 @@ def object_of(body: bytes, what: str) -> dict[str, Any]:
         RegistryError: ``wrong``, when it is none, or one that no honest tool writes.
     """
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=unique, parse_constant=_no_number)
     except RecursionError:
         reason = "it is nested too deeply"
     except UnicodeDecodeError:
         reason = "it is not in UTF-8"
-    except _Twice as error:
+    except RepeatedKeyError as error:
         reason = f"`{clean(str(error), 60)}` occurs twice in one object"
     except ValueError:  # also numbers of more digits than Python converts
         reason = "it is no JSON"
@@ -132,19 +133,6 @@ def complaint(body: bytes, hide: tuple[str, ...] = ()) -> str:
     if not isinstance(message, str) or any(secret in message for secret in hide if secret):
         return ""
     return f" ({words})" if (words := clean(message)) else ""
-
-
-class _Twice(ValueError):  # noqa: N818 - one of json's ValueErrors, told apart
-    pass
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two readers of a repeated key may believe different values, so that nobody may write one."""
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        seen: set[str] = set()
-        raise _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
-    return result
 
 
 def _no_number(_: str) -> Any:

@@ -61,7 +61,7 @@ class Registries:
         timeout: float = 30,
         per_host: int = 6,
         attempts: int = 5,
-        received: Callable[[int], None] = lambda n: None,  # noqa: ARG005
+        received: Callable[[int], None] = lambda n: None,  # noqa: ARG005 - nobody counts
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._transport = Transport(

@@ -133,7 +133,7 @@ class _Response(HTTPResponse):
     """A response that is in time, headers included."""
 
     def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
-        super().__init__(_Receiver(sock), *args, **options)  # type: ignore[arg-type]
+        super().__init__(_Receiver(sock), *args, **options)  # type: ignore[arg-type]  # all it needs of one
 
 
 class _Receiver(NamedTuple):

@@ -71,7 +71,7 @@ class Transport:
         timeout: float = 30,
         per_host: int = 6,
         attempts: int = 5,
-        received: Callable[[int], None] = lambda n: None,  # noqa: ARG005
+        received: Callable[[int], None] = lambda n: None,  # noqa: ARG005 - nobody counts
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._insecure = frozenset(map(api_host, insecure))

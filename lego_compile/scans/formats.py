@@ -7,7 +7,6 @@ worst. Findings that a scanner was told to ignore are not counted, since somebod
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 from lego_compile.scans import sarif
@@ -24,6 +23,7 @@ from lego_compile.scans.values import (
     word,
     words,
 )
+from lego_compile.uniquejson import RepeatedKeyError, unique
 
 _ELSE = (
     ("bomFormat", "a CycloneDX document"),
@@ -53,24 +53,18 @@ def _json(text: str) -> Any:
     if not text.strip():
         raise Unusable("is empty")
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unusable(f"is no JSON, or not all of it ({where}: {error.msg.lower()})") from None
+    except RepeatedKeyError as error:
+        raise Unusable(
+            f"has `{word(str(error))[:80]}` twice in one mapping, which no scanner writes"
+        ) from None
     except RecursionError:
         raise Unusable("is nested deeper than any report") from None
     except ValueError:  # an integer of more digits than Python converts
         raise Unusable("has a number of more digits than any report") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A mapping; of a key that is there twice, two readers may believe different values."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        times = Counter(key for key, _ in pairs)
-        twice = next(key for key in times if times[key] > 1)
-        raise Unusable(f"has `{word(twice)[:80]}` twice in one mapping, which no scanner writes")
-    return found
 
 
 def _report(data: Any) -> ScanReport:
