@@ -11,7 +11,7 @@ from lego_compile.cli import FORMATS, HANDLERS
 
 _WITH_VALUE = (
     "--out", "--target", "--jobs", "--output-format", "--color", "--upgrade-package", "-P", "--via",
-    "--insecure-registry", "--ca", "--timeout", "--catalog", "--name",
+    "--insecure-registry", "--ca", "--timeout", "--catalog", "--name", "--with",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -144,6 +144,14 @@ def _catalog(parser: argparse.ArgumentParser) -> None:
 
 def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", metavar="DIR", help="output folders, such as out/grenoble")
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        dest="overlays",
+        metavar="FILE",
+        help="also judge Helm values of your own that are laid over the compiled ones (repeatable; the last one wins)",
+    )
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:

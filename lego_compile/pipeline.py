@@ -89,7 +89,7 @@ def _compile(
     mirrors = Mirrors(inputs.center.mirrors)
     targets = [load_target(name) for name in inputs.options]
     options = {
-        target.name: _without_versions(mirrors.options(inputs.options[target.name], target.name))
+        target.name: target.settle(mirrors.options(inputs.options[target.name], target.name))
         for target in targets
     }
     deployment = resolve(inputs.center, inputs.catalog, inputs.lock, mirrors, inputs.options, report)
@@ -137,11 +137,6 @@ def _check_target(
     wanted = target.needs(needs(deployment), options)
     capability.check(target.name, wanted, declared.get("versions") or {}, declared.get("gates") or (), report)
     target.check(replace(own, profiles=sound), options, report)
-
-
-def _without_versions(options: Options) -> Options:
-    """Versions and gates decide whether, never how: no writer sees them."""
-    return {key: value for key, value in options.items() if key not in ("versions", "gates")}
 
 
 def _name(trees: dict[str, Tree]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lego_compile.agreement import Used, check_facts, check_platforms, check_requirements, provided
+from lego_compile.choices import with_choices
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.kernels import environment_names, kernel_name
 from lego_compile.ir.model import (
@@ -167,7 +168,13 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
     kernels = environment_names(system.conda, (each.entry.prefix for each in bricks))
     mounts = [_mount(each, kernels, names) for each in bricks]
     fixed = tuple(sorted((m for m in mounts if m.origin[-2] == "bricks"), key=lambda m: m.prefix))
-    offers = tuple(sorted((m for m in mounts if m.origin[-2] == "offer"), key=lambda m: m.name))
+    offered = sorted((m for m in mounts if m.origin[-2] == "offer"), key=lambda m: m.name)
+    offers, retired = with_choices(
+        [(mount, each) for mount in offered for each in bricks if each.origin == mount.origin],
+        profile,
+        here,
+        report,
+    )
     image = SystemImage(
         image=_image(pin, asked, names),
         home=system.home,
@@ -197,6 +204,7 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         command=_command(system.conda, fixed),
         data=data,
         limits=limits,
+        retired=retired,
         origin=here,
     )
 
@@ -251,6 +259,13 @@ def _bricks(profile: Profile, here: Path, names: Names) -> list[Used]:
         name = use.partition("@")[0]
         first = first_at.setdefault(name, origin)
         if first is not origin:
+            if first[-2] == origin[-2] == "offer" and use not in (
+                other for other, _ in uses[: uses.index((use, origin))]
+            ):
+                one = find("bricks", use, origin, names)  # another release of it
+                if one is not None:
+                    found.append(Used("bricks", name, use, one[0], one[1], origin))
+                continue
             offered = first[-2] == "bricks" and origin[-2] == "offer"
             names.report.add(
                 "LC307" if offered else "LC310",
@@ -274,6 +289,7 @@ def _mount(found: Used, environments: Mapping[str, str], names: Names) -> BrickM
         image=_image(found.pin, found.origin, names),
         prefix=brick.prefix,
         subpath=brick.subpath,
+        shell=brick.shell or all(found.fact("shell", each)[0] for each in names.center.platforms),
         kernels=tuple(
             Kernel(
                 kernel.directory,

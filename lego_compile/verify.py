@@ -1,12 +1,15 @@
 """Translation validation: lift what was emitted, and compare it with what went in.
 
-Used twice with the same code: before anything is written, and on the files of an output folder.
+Used three times with the same code: before anything is written, on the files of an output folder, and on those files
+with hand-written ones laid over them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lego_compile.diagnostic.model import Label, Report
 from lego_compile.ir.diff import Difference, differences
@@ -14,6 +17,7 @@ from lego_compile.ir.model import Deployment, Path
 from lego_compile.ir.project import project
 from lego_compile.mirrors import Mirrors
 from lego_compile.targets import TARGETS, Options, Target, load
+from lego_compile.targets.reading import Complaint
 
 if TYPE_CHECKING:
     from lego_compile.source.document import Tree
@@ -54,28 +58,42 @@ def verify_target(
         report: receives the findings.
         mirrors: the centre's rules, for an image that is called by the name it has without them.
     """
+    place = _Places(root, files, trees)
+    for complaint, expected_at, _ in _disagreements(target, deployment, options, files, mirrors or {}):
+        related = (Label(expected_at, "asked for here"),) if expected_at[:1] == ("center",) else ()
+        at = place(complaint.place) if complaint.place else ("file", root)
+        report.add(complaint.code, complaint.message, at, related=related)
+
+
+def _disagreements(
+    target: Target,
+    deployment: Deployment,
+    options: Options,
+    files: Mapping[str, bytes],
+    mirrors: Mapping[str, str],
+) -> Iterator[tuple[Complaint, Path, bool]]:
+    """What files do not say, the place in the specification that asked for it, and whether only an option differs."""
     expected = project(deployment, target.name, own_home=target.own_home, limits_home=target.limits_home)
     lifted = target.lift(files)
-    place = _Places(root, files, trees)
+    if lifted.deployment is not None:
+        rules = Mirrors(mirrors)
+        asked, found = dict(options), dict(lifted.options)
+        silent = expected != lifted.deployment or asked != found
+        for each in differences(expected, lifted.deployment):
+            silent = False
+            message = each.message + _unmirrored(each, rules)
+            yield Complaint("LC701", message, each.found_at), each.expected_at, False
+        for each in differences(asked, found):
+            silent = False
+            message = f"option {each.message}{_unmirrored(each, rules)}"
+            yield Complaint("LC701", message, _option_place(lifted.places, each.where)), (), True
+        if silent:
+            words = f"{target.title} reads back differently, in a way that has no words yet"
+            yield Complaint("LC701", words, ()), (), False
+    elif not lifted.complaints:
+        yield Complaint("LC705", f"nothing could be read back from {target.name}", ()), (), False
     for complaint in lifted.complaints:
-        report.add(complaint.code, complaint.message, place(complaint.place))
-    if lifted.deployment is None:
-        if not lifted.complaints:
-            report.add("LC705", f"nothing could be read back from {root}", ("file", root))
-        return
-    rules = Mirrors(mirrors or {})
-    found: list[tuple[str, Path, Path]] = [
-        (each.message + _unmirrored(each, rules), each.found_at, each.expected_at)
-        for each in differences(expected, lifted.deployment)
-    ]
-    for each in differences(dict(options), dict(lifted.options)):
-        message = f"option {each.message}{_unmirrored(each, rules)}"
-        found.append((message, _option_place(lifted.places, each.where), ()))
-    if not found and (expected != lifted.deployment or dict(options) != dict(lifted.options)):
-        found.append((f"{target.title} reads back differently, in a way that has no words yet", (), ()))
-    for message, found_at, expected_at in found:
-        related = (Label(expected_at, "asked for here"),) if expected_at[:1] == ("center",) else ()
-        report.add("LC701", message, place(found_at) if found_at else ("file", root), related=related)
+        yield complaint, (), False
 
 
 def _unmirrored(difference: Difference, mirrors: Mirrors) -> str:
@@ -107,6 +125,80 @@ def verify_folder(
     Returns:
         Names of the targets that were read back.
     """
+    went_in = _went_in(root, files, report)
+    if went_in is None:
+        return ()
+    known = tuple(went_in.options)
+    for target in known:
+        below = _below(target, files)
+        options, name = went_in.options[target], f"{root}/{target}"
+        verify_target(load(target), went_in.deployment, options, below, name, trees, report, went_in.mirrors)
+    for path, data_ in foreign.items():
+        name, _, below_name = path.partition("/")
+        reason = load(name).obeys(below_name, data_) if name in known else None
+        if reason:
+            report.add("LC702", f"{path!r} is not ours, and {reason}", ("file", f"{root}/{path}"))
+    for path in files:
+        if "/" in path and path.split("/")[0] not in known:
+            report.add("LC702", f"no target of this centre has {path!r}", ("file", f"{root}/{path}"))
+    return known
+
+
+def verify_overlays(
+    root: str,
+    files: Mapping[str, bytes],
+    overlays: Sequence[tuple[str, Tree]],
+    trees: dict[str, Tree],
+    report: Report,
+) -> tuple[str, ...] | None:
+    """Report what hand-written files do that are laid over the files of a target (LC706-LC709).
+
+    Args:
+        root: the output folder of a centre, for names of files in messages.
+        files: path below it → bytes, of every file that lego-compile owns there.
+        overlays: file name and document, in the order in which the platform reads them.
+        trees: receives what a finding points into.
+        report: receives the findings; what is wrong with the folder itself is none of them.
+
+    Returns:
+        What the overlays set beside that; None when no target of the folder has overlays.
+    """
+    went_in = _went_in(root, files, Report())
+    if went_in is None:
+        return ()
+    adds: tuple[str, ...] | None = None
+    for name, options in went_in.options.items():
+        target = load(name)
+        if target.overlay is None:
+            continue
+        below, found = _below(name, files), Report()
+        judge = partial(_judged, target, went_in, options)
+        adds = (adds or ()) + target.overlay(below, overlays, judge, found)
+        place = _Places(f"{root}/{name}", below, trees)
+        for each in found:
+            related = tuple(label._replace(where=place(label.where)) for label in each.related)
+            report.diagnostics.append(each._replace(related=related))
+    trees.update(overlays)
+    return adds
+
+
+def _judged(
+    target: Target, went_in: _WentIn, options: Options, files: Mapping[str, bytes]
+) -> Iterator[tuple[Complaint, bool]]:
+    """What files with hand-written ones laid over them do not say, and whether only an option differs."""
+    for each, _, option in _disagreements(target, went_in.deployment, options, files, went_in.mirrors):
+        yield replace(each, message=each.message.replace("the artifact", "the merged values")), option
+
+
+class _WentIn(NamedTuple):
+    """``composition.json``: what went in, and the options of every target that the centre has."""
+
+    deployment: Deployment
+    options: Mapping[str, Options]
+    mirrors: Mapping[str, str]
+
+
+def _went_in(root: str, files: Mapping[str, bytes], report: Report) -> _WentIn | None:
     import json
 
     from lego_compile.ir.plain import NotADeployment, from_plain
@@ -114,7 +206,7 @@ def verify_folder(
     name = f"{root}/{COMPOSITION}"
     if COMPOSITION not in files:
         report.add("LC703", f"{name!r} is missing", ("file", root), help="compile the centre again")
-        return ()
+        return None
     try:
         data = json.loads(files[COMPOSITION])
         deployment = from_plain(data)
@@ -126,24 +218,14 @@ def verify_folder(
             raise NotADeployment("`mirrors` is no mapping of registries")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         report.add("LC705", f"{name!r} is not a composition that lego-compile wrote: {error}", ("file", name))
-        return ()
-    for target in known:
-        below = {
-            path.removeprefix(f"{target}/"): bytes_
-            for path, bytes_ in files.items()
-            if path.startswith(f"{target}/")
-        }
-        name = f"{root}/{target}"
-        verify_target(load(target), deployment, options[target], below, name, trees, report, mirrors)
-    for path, data_ in foreign.items():
-        name, _, below_name = path.partition("/")
-        reason = load(name).obeys(below_name, data_) if name in known else None
-        if reason:
-            report.add("LC702", f"{path!r} is not ours, and {reason}", ("file", f"{root}/{path}"))
-    for path in files:
-        if "/" in path and path.split("/")[0] not in known:
-            report.add("LC702", f"no target of this centre has {path!r}", ("file", f"{root}/{path}"))
-    return tuple(known)
+        return None
+    return _WentIn(deployment, {target: options[target] for target in known}, mirrors)
+
+
+def _below(target: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of one target, by the path below its folder."""
+    start = f"{target}/"
+    return {path.removeprefix(start): data for path, data in files.items() if path.startswith(start)}
 
 
 def _option_place(places: Mapping[Path, Path], where: str) -> Path:

@@ -5,12 +5,16 @@ Every semantic field of ``ir.model`` is drawn explicitly, so that a new one cann
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from hypothesis import strategies as st
 
+from lego_compile.choices import key_of
 from lego_compile.ir.kernels import environment_names, kernel_name
 from lego_compile.ir.model import (
+    INCLUDE,
     BrickMount,
     Composition,
     DataMount,
@@ -40,6 +44,7 @@ repositories = st.builds(
 )
 tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,12}", fullmatch=True)
 images = st.builds(ImageRef, repository=repositories, digest=digests, tag=tags)
+labels = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z._-]{0,6}", fullmatch=True)
 
 
 def _brick(name: str, title: str, image: ImageRef, subpath: str) -> BrickMount:
@@ -53,14 +58,44 @@ def _brick(name: str, title: str, image: ImageRef, subpath: str) -> BrickMount:
 
 
 @st.composite
+def alternatives(draw: st.DrawFn, brick: BrickMount) -> tuple[BrickMount, ...]:
+    """One offered brick: alone, or in several releases, of which one may be the one that the spec does not name."""
+    if draw(st.booleans()):
+        return (brick,)
+    several = draw(st.lists(labels, min_size=2, max_size=3, unique_by=key_of))
+    unnamed = draw(st.sampled_from([None, *several]))
+    return tuple(
+        replace(
+            brick, image=draw(images), choice=INCLUDE if label == unnamed else key_of(label), release=label
+        )
+        for label in several
+    )
+
+
+@st.composite
+def retirements(draw: st.DrawFn, offers: tuple[BrickMount, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Keys that are still good for some of the offered bricks, and that none of their releases has."""
+    found = {}
+    for name in sorted({brick.name for brick in offers}):
+        shown = {brick.choice for brick in offers if brick.name == name}
+        found[name] = draw(st.sets(labels.map(key_of), max_size=2)) - shown
+    return tuple((name, tuple(sorted(keys))) for name, keys in found.items() if keys)
+
+
+@st.composite
 def profiles(
-    draw: st.DrawFn, slug: str, default: bool, pool: list[BrickMount], data: tuple[DataMount, ...]
+    draw: st.DrawFn,
+    slug: str,
+    default: bool,
+    pool: list[BrickMount],
+    data: tuple[DataMount, ...],
 ) -> Composition:
     """One profile over a pool of bricks and the centre's data."""
     chosen = draw(st.lists(st.sampled_from(range(len(pool))), unique=True, max_size=4))
     split = draw(st.integers(0, len(chosen)))
     fixed = sorted((pool[i] for i in chosen[:split]), key=lambda mount: mount.prefix)
-    offers = sorted((pool[i] for i in chosen[split:]), key=lambda mount: mount.name)
+    offers = tuple(sorted((pool[i] for i in chosen[split:]), key=lambda mount: mount.name))
+    offers = tuple(mount for brick in offers for mount in draw(alternatives(brick)))
     gpus = draw(st.integers(0, 2))
     environment = {
         "CONDA_ENVS_DIRS": "/opt/bricks:/srv/conda/envs",
@@ -88,7 +123,8 @@ def profiles(
             environments=("/opt/bricks", "/srv/conda/envs"),
         ),
         bricks=tuple(fixed),
-        offers=tuple(offers),
+        offers=offers,
+        retired=draw(retirements(offers)),
         environment=tuple(sorted(environment.items())),
         command=(
             "jupyterhub-singleuser",
@@ -130,16 +166,15 @@ def deployments(draw: st.DrawFn) -> Deployment:
         center=draw(names),
         title=draw(titles),
         profiles=tuple(
-            draw(profiles(slug=slug, default=index == default, pool=pool, data=data))
-            for index, slug in enumerate(slugs)
+            draw(profiles(slug, index == default, pool, data)) for index, slug in enumerate(slugs)
         ),
         home_size=draw(st.one_of(st.none(), st.integers(1, 500).map(lambda gib: gib * 1024**3))),
         groups=draw(st.sampled_from([(), (("staff", ("ada", "grace")),), (("m1", ("ada",)), ("staff", ()))])),
     )
 
 
-def example() -> Deployment:
-    """Three profiles that use everything: offers, groups, a subpath, data, GPUs, another system image."""
+def _plain_example() -> Deployment:
+    """Three profiles that use nearly everything: offers, groups, a subpath, data, GPUs, another system image."""
 
     def image(name: str, digit: str) -> ImageRef:
         return ImageRef(f"registry.example.org/lego/{name}", f"sha256:{digit * 64}", "2026.10")
@@ -213,3 +248,35 @@ def example() -> Deployment:
         home_size=20 * 1024**3,
         groups=(("staff", ("ada", "grace")),),
     )
+
+
+def example() -> Deployment:
+    """Three profiles that use everything: the same, and releases to choose from, be they named in the spec or not."""
+    ocean, field, deep = _plain_example().profiles
+    (climate, _), (ml, pangeo) = ocean.bricks, ocean.offers
+
+    def release(brick: BrickMount, choice: str, label: str, digit: str) -> BrickMount:
+        image = replace(brick.image, digest=f"sha256:{digit * 64}", tag=label)
+        return replace(brick, image=image, choice=choice, release=label)
+
+    ocean = replace(
+        ocean,
+        offers=(release(ml, INCLUDE, "2026.10", "c"), release(ml, "v2026-3", "2026.3", "1"), pangeo),
+        retired=(("ml", ("v2025-1", "v2025-9")), ("notebook", ("v2025-7-1",))),
+    )
+    field = replace(
+        field,
+        offers=(release(climate, "v2026-3", "2026.3", "2"), release(climate, "v2026-10", "2026.10", "b")),
+    )
+    return replace(_plain_example(), profiles=(ocean, field, deep))
+
+
+def choices(profile: Composition) -> Iterator[tuple[BrickMount, ...]]:
+    """Everything that a user can add to a profile: of each offered brick one release, or nothing."""
+    for chosen in product(*((None, *releases) for releases in profile.offered.values())):
+        yield tuple(brick for brick in chosen if brick is not None)
+
+
+def spelled(brick: BrickMount) -> str:
+    """What asks a hub for an offered brick."""
+    return brick.name if brick.choice in ("", INCLUDE) else f"{brick.name}@{brick.choice}"

@@ -28,7 +28,8 @@ ROOMS = {  # room: the rooms it may import
     "lookup": {"spec", "diagnostic", "mirrors", "fingerprint"},
     "sizes": {"spec", "diagnostic"},
     "tags": set(),
-    "resolve": {"spec", "ir", "diagnostic", "mirrors", "lookup", "agreement", "sizes"},
+    "choices": {"ir", "diagnostic", "agreement", "spec"},
+    "resolve": {"spec", "ir", "diagnostic", "mirrors", "lookup", "agreement", "sizes", "choices"},
     "targets": {"ir", "emit", "diagnostic", "spec", "hashing"},
     "scans": {"spec", "diagnostic", "uniquejson"},
     "verify": {"targets", "ir", "diagnostic", "source", "mirrors"},
@@ -156,7 +157,7 @@ def test_files_and_heavy_packages_stay_in_their_places(path: Path) -> None:
     if not relative.startswith("registry/"):
         assert not used & NETWORK
         assert "urllib.request" not in set(imports(path))
-    if not (is_model or path.name == "options.py"):
+    if not (is_model or path.name.startswith("options")):
         assert not used & {"pydantic"}
     if relative not in FILES | PACKAGE_DATA:
         calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
@@ -177,5 +178,5 @@ def test_a_compile_imports_only_what_it_needs() -> None:
     assert code_ == "0", run.stderr
     assert not {name.split(".")[0] for name in loaded} & HEAVY
     assert not {"pathlib", "tempfile", "subprocess", "concurrent", "multiprocessing", "urllib"} & set(loaded)
-    assert len([name for name in loaded if name.startswith("lego_compile")]) <= 75
-    assert len(loaded) <= 200
+    assert len([name for name in loaded if name.startswith("lego_compile")]) <= 90
+    assert len(loaded) <= 215

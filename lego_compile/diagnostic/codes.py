@@ -701,6 +701,24 @@ _code(
 )
 
 _code(
+    "LC318",
+    "retired release that is not retired",
+    """
+    `retired:` of a profile names a brick that the profile does not offer, or a release that it still offers.
+    """,
+    """
+    JupyterHub stores what a user chose, and starts the next session with it. A release that is no longer
+    offered stays good under its old key, and means the first release that is; that is all `retired:` does.
+    """,
+    """
+    Remove the entry, or take the release out of `offer:`.
+
+        offer: [climate, climate@2026.3]
+        retired: {climate: ["2025.1"]}
+    """,
+)
+
+_code(
     "LC321",
     "registry that cannot be reached",
     """
@@ -1426,6 +1444,86 @@ _code(
     Compile again. If the file was merged by Git, look for `<<<<<<<` in it; the output of two branches is
     merged by merging the specs and compiling.
     """,
+)
+
+_code(
+    "LC706",
+    "overlay that destroys the composition",
+    """
+    With `verify --with`: laid over the compiled values as Helm does it, a values file of yours changes what
+    users get. A list or a null takes the place of a map, a profile or a brick is gone or another one, the
+    home or a data directory is not mounted, the guard is off, or the result cannot be read back any more.
+    """,
+    """
+    Helm merges maps key by key, and everything else replaces what was there; a key without a value is a null,
+    which removes (helm/helm:pkg/cli/values/options.go, pkg/chartutil/coalesce.go). Neither Helm nor the hub
+    says a word, and the first to notice is a user whose work is lost.
+    """,
+    """
+    Say it in the centre's specification and compile, so that it is proven on every target. Where the values
+    file only means to add, write a map keyed by name.
+    """,
+)
+
+_code(
+    "LC707",
+    "overlay that changes an option",
+    """
+    With `verify --with`: a values file of yours changes something that the specification says under
+    `targets: z2jh:`, such as the host, who may log in, or when idle servers are stopped.
+    """,
+    """
+    This is a warning: the platform obeys the file, and users keep their environments. Who reads the
+    specification believes something else.
+    """,
+    """
+    Write the option into the specification, compile, and remove it from the file.
+
+        targets:
+          z2jh:
+            cull: {timeout: 7200}
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC708",
+    "overlay that Helm refuses",
+    """
+    With `verify --with`: a values file of yours has a key that the chart does not know at this place, or a
+    value that Helm cannot read.
+    """,
+    """
+    The schema of the chart lists the keys of nearly every place
+    (jupyterhub/zero-to-jupyterhub-k8s:jupyterhub/values.schema.yaml), and `helm upgrade` ends with an error
+    at any other. Most of them are misspelt, or a level too high or too low.
+    """,
+    """
+    Correct the spelling or the indentation. What only your own programs read belongs below `custom:`.
+
+        singleuser:
+          storage:
+            extraVolumes: {}
+    """,
+)
+
+_code(
+    "LC709",
+    "overlay that decides over sessions",
+    """
+    With `verify --with`: a values file of yours sets something that reaches into sessions, or decides who
+    gets one, and that lego-compile does not read back: Python of the hub, settings of the spawner, files and
+    containers of sessions.
+    """,
+    """
+    This is a warning: it may do just what you want, and it may undo everything that was proven. A line of
+    `hub.extraConfig` is run after all else and can replace any setting.
+    """,
+    """
+    Keep it short, and look at it whenever the centre or the chart changes. What the specification can say
+    (data directories, variables, limits) is better said there.
+    """,
+    severity="warning",
 )
 
 # ── LC8: the output folder ────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,8 @@ def check(deployment: Deployment, report: Report) -> None:
     """Report every composition of the deployment that no platform can honour (LC401-LC406)."""
     for profile in deployment.profiles:
         _check_home(profile, report)
-        mounts = (*profile.bricks, *profile.offers)
+        # The releases of one brick are alternatives, and all alike but for their image.
+        mounts = (*profile.bricks, *(releases[0] for releases in profile.offered.values()))
         _check_pairs(mounts, report)
         for mount in mounts:
             _check_place(mount, profile, report)

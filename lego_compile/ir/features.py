@@ -31,6 +31,7 @@ FEATURES: dict[str, str] = {
     "image-subpath": "mount a directory of an image instead of the whole of it",
     "profiles": "several compositions on one spawn page",
     "offered-bricks": "bricks that the user ticks at launch",
+    "offered-releases": "several releases of a brick that the user chooses from",
     "groups": "profiles for the members of a group only",
     "data-mount": "a directory of the centre in every session",
     "home-size": "a limit on the size of a user's home",
@@ -58,11 +59,16 @@ def _all(deployment: Deployment) -> Iterator[Need]:
         yield Need("home-size", ("center", "storage", "home", "size"), "the home's size")
     for profile in deployment.profiles:
         for mount in (*profile.bricks, *profile.offers):
-            yield Need("image-mount", mount.origin, f"brick {mount.name!r}")
+            yield Need("image-mount", mount.origin, f"brick {mount.called!r}")
             if mount.subpath != "/":
-                yield Need("image-subpath", mount.origin, f"brick {mount.name!r}")
+                yield Need("image-subpath", mount.origin, f"brick {mount.called!r}")
         if profile.offers:
             yield Need("offered-bricks", (*profile.origin, "offer"), "the offered bricks")
+        for releases in profile.offered.values():
+            if len(releases) > 1:
+                yield Need(
+                    "offered-releases", releases[1].origin, f"the releases of brick {releases[0].name!r}"
+                )
         if profile.groups:
             yield Need("groups", (*profile.origin, "groups"), "the groups of a profile")
         for data in profile.data:

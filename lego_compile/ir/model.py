@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 Path = tuple[str | int, ...]
 """A place in a document; the first element names the document (``center``, ``catalog``, ``lock``, a file)."""
 
+INCLUDE = "include"
+"""Key of the choice to mount an offered brick in whatever release the centre has; that of a named one is its own."""
+
 OWN_HOME = "~"
 """The home of a composition on a platform that brings the user's own home directory along (HPC)."""
 
@@ -72,6 +75,10 @@ class BrickMount:
         prefix: absolute path it was built at, hence where it is mounted.
         subpath: absolute path of the environment inside the image; ``/`` when the image is the environment.
         guarded: a missing environment ends the launch with a message instead of a Lab without a kernel.
+        choice: key of this release among several of one offered brick (``v2026-3``, or ``include`` for the one that
+            the spec does not name), stored with the user's choice; empty where there is nothing to choose.
+        release: what the spawn page calls that choice (``2026.3``); empty likewise.
+        shell: whether the image has a ``/bin/sh`` that can be run in it.
         kernels: derived from the image facts and the prefixes of the profile.
         origin: the entry of the centre spec that asks for it.
         declared: the entry of the catalog that describes it.
@@ -83,9 +90,17 @@ class BrickMount:
     prefix: str
     subpath: str
     guarded: bool = True
+    choice: str = ""
+    release: str = ""
+    shell: bool = field(default=False, compare=False)
     kernels: tuple[Kernel, ...] = field(default=(), compare=False)
     origin: Path = field(default=(), compare=False)
     declared: Path = field(default=(), compare=False)
+
+    @property
+    def called(self) -> str:
+        """The name, with the release where a brick is offered in several (``climate@2026.3``)."""
+        return f"{self.name}@{self.release}" if self.release else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +181,9 @@ class Composition:
         groups: JupyterHub groups that may choose it, sorted; empty for everybody.
         system: the container.
         bricks: always mounted; sorted by prefix.
-        offers: mounted when the user ticks them; sorted by name.
+        offers: mounted when the user ticks them; sorted by name, the releases of one brick in the spec's order.
+        retired: choices that were offered once, by name of the brick: whoever saved one gets the brick's first
+            release; sorted.
         environment: variables of the session, sorted by name.
         command: what the container runs, an argument list that starts with the single-user server.
         data: directories of the centre; sorted by path.
@@ -186,7 +203,16 @@ class Composition:
     command: tuple[str, ...]
     data: tuple[DataMount, ...]
     limits: Limits
+    retired: tuple[tuple[str, tuple[str, ...]], ...] = ()
     origin: Path = field(default=(), compare=False)
+
+    @property
+    def offered(self) -> dict[str, tuple[BrickMount, ...]]:
+        """The offered bricks by name, each with the releases that the user may choose from, the first one first."""
+        found: dict[str, tuple[BrickMount, ...]] = {}
+        for brick in self.offers:
+            found[brick.name] = (*found.get(brick.name, ()), brick)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

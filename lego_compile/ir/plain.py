@@ -62,7 +62,8 @@ def _profile(profile: Composition) -> dict[str, Any]:
         "groups": list(profile.groups),
         "system": {**_image(system.image), "home": system.home, "uid": system.uid, "gid": system.gid},
         "bricks": {mount.name: _mount(mount) for mount in profile.bricks},
-        "offers": {mount.name: _mount(mount) for mount in profile.offers},
+        "offers": {mount.called: _mount(mount) for mount in profile.offers},
+        **({"retired": {name: list(keys) for name, keys in profile.retired}} if profile.retired else {}),
         "environment": dict(profile.environment),
         "command": list(profile.command),
         "data": {
@@ -88,6 +89,7 @@ def _mount(mount: BrickMount) -> dict[str, Any]:
         **_image(mount.image),
         "prefix": mount.prefix,
         "subpath": mount.subpath,
+        **({"choice": mount.choice} if mount.choice else {}),
         "kernels": {
             kernel.name: {"title": kernel.title, "language": kernel.language, "directory": kernel.directory}
             for kernel in mount.kernels
@@ -126,6 +128,7 @@ def _read_profile(slug: str, data: Any) -> Composition:
             _number(limits["gpus"]) or 0,
             _text(limits["gpu_vendor"]),
         ),
+        retired=tuple((name, _texts(keys)) for name, keys in _map(data.get("retired", {})).items()),
     )
 
 
@@ -133,13 +136,16 @@ def _read_image(data: Mapping[str, Any]) -> ImageRef:
     return ImageRef(_text(data["repository"]), _text(data["digest"]), _text(data["tag"]))
 
 
-def _read_mount(name: str, data: Any) -> BrickMount:
+def _read_mount(called: str, data: Any) -> BrickMount:
+    name, _, release = _text(called).partition("@")
     return BrickMount(
-        name=_text(name),
+        name=name,
         title=_text(data["title"]),
         image=_read_image(data),
         prefix=_text(data["prefix"]),
         subpath=_text(data["subpath"]),
+        choice=_text(data.get("choice", "")),
+        release=release,
         kernels=tuple(
             Kernel(_text(each["directory"]), _text(each["title"]), _text(each["language"]), _text(kernel))
             for kernel, each in _map(data["kernels"]).items()

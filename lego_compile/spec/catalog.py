@@ -65,6 +65,11 @@ class Brick(Block):
         "/", description="Where the environment lies in the image; / when the image is the environment."
     )
     kernels: tuple[KernelInfo, ...] = Field(min_length=1, description="Its kernelspecs.")
+    shell: bool = Field(
+        False,
+        description="Whether the image has a /bin/sh, for one that does not say so itself; needed only where a centre "
+        "copies bricks, or lets the chart of Zero to JupyterHub fetch them.",
+    )
     platforms: tuple[Platform, ...] = Field(
         ("linux/amd64",), min_length=1, description="What it is built for."
     )

@@ -18,6 +18,7 @@ from lego_compile.spec.types import (
     Name,
     Platform,
     RegistryPrefix,
+    Release,
     Text,
     Use,
     UserName,
@@ -52,7 +53,16 @@ class Profile(Block):
         (), description="Bricks that are always mounted.", examples=[["ocean", "climate@2026.3"]]
     )
     offer: tuple[Use, ...] = Field(
-        (), description="Bricks that the user may tick at launch.", examples=[["ml"]]
+        (),
+        description="Bricks that the user may tick at launch; a brick that stands here with several releases is "
+        "offered in each of them, the first one first.",
+        examples=[["ml", "climate", "climate@2026.3"]],
+    )
+    retired: dict[Name, tuple[Release, ...]] = Field(
+        default_factory=dict,
+        description="Releases that were offered once, by brick: whoever saved one of them as a choice gets the first "
+        "release that is offered now.",
+        examples=[{"climate": ["2025.1"]}],
     )
     groups: tuple[GroupName, ...] = Field(
         (), description="Groups (from `groups:`) whose members may choose this profile; everybody when empty."

@@ -142,6 +142,11 @@ def load_catalog(file: str, read: Read, sources: Sources, report: Report) -> Cat
     return cast("CatalogSpec", _alone(file, "catalog", read, sources, report))
 
 
+def load_tree(file: str, read: Read, sources: Sources, report: Report) -> Tree | None:
+    """Read a document of somebody else's format, as YAML and no more (LC101-LC111); None when nothing can be read."""
+    return _parse(file, file, None, read, sources, report)
+
+
 def _alone(file: str, kind: str, read: Read, sources: Sources, report: Report) -> Any:
     before = len(report)
     tree = _read_document(file, kind, None, read, sources, report)

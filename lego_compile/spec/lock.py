@@ -50,6 +50,9 @@ class BrickFacts(Block):
         default_factory=dict, description="Lab extensions that its packages talk to, with their versions."
     )
     gpu: Literal["nvidia", "amd"] | None = Field(None, description="It needs a GPU of this vendor.")
+    shell: Literal["/bin/sh"] | None = Field(
+        None, description="It has a shell, which can be run in it: some ways to fetch or mount it need one."
+    )
 
 
 class SystemFacts(Block):

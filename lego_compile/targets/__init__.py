@@ -5,7 +5,7 @@ Adding one is a folder with the same files as the others, and its name in ``TARG
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +51,17 @@ def _obeys_nothing_else(_path: str, _data: bytes) -> str | None:
     return None
 
 
+def without_versions(declared: Options) -> dict[str, Any]:
+    """Versions and gates decide whether, never how: no writer sees them."""
+    return {key: value for key, value in declared.items() if key not in ("versions", "gates")}
+
+
+Judge = Callable[[Mapping[str, bytes]], "Iterable[tuple[Complaint, bool]]"]
+"""Files of a target → every way in which they do not say what went in, and whether only an option differs."""
+
+Overlay = Callable[[Mapping[str, bytes], "Sequence[tuple[str, Any]]", Judge, "Report"], tuple[str, ...]]
+
+
 class Target(NamedTuple):
     """One platform.
 
@@ -61,6 +72,10 @@ class Target(NamedTuple):
         emit: plain data → relative path (below the target's folder) → file.
         lift: path → bytes, as found on disk → what the platform would make of them. Imitates the platform's
             reader, never our writer; imports neither ``lower`` nor ``lego_compile.emit``.
+        overlay: reports what hand-written files do that people lay over ours (LC706-LC709): path → bytes, name
+            and document of each, a function that compares files with what went in → what they set beside that;
+            None when the platform reads no such files.
+        settle: the block of the spec → options, with the defaults that depend on others.
         needs: what the deployment needs, options → what it needs here (a fallback for image mounts replaces
             the feature ``image-mount`` by one of this target's own).
         check: conflicts between options, and what this platform cannot express (LC601-LC603).
@@ -78,6 +93,8 @@ class Target(NamedTuple):
     needs: Callable[[Iterable[Need], Options], Iterable[Need]] = _same_needs
     check: Callable[[Deployment, Options, Report], None] = _no_checks
     obeys: Callable[[str, bytes], str | None] = _obeys_nothing_else
+    settle: Callable[[Options], dict[str, Any]] = without_versions
+    overlay: Overlay | None = None
     own_home: bool = False
     limits_home: bool = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from lego_compile.targets.reading import Complaint
 
@@ -11,6 +12,14 @@ def asset(target: str, name: str) -> bytes:
     """The bytes of ``targets/TARGET/assets/NAME``, part of the package."""
     with open(os.path.join(os.path.dirname(__file__), target, "assets", name), "rb") as file:
         return file.read()
+
+
+def facts(target: str, name: str) -> dict[str, Any]:
+    """The tables of ``targets/TARGET/NAME``, a TOML file of the package: facts that are data."""
+    import tomllib
+
+    with open(os.path.join(os.path.dirname(__file__), target, name), "rb") as file:
+        return tomllib.load(file)
 
 
 def changed(target: str, name: str, found: bytes | None, file: str) -> tuple[Complaint, ...]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import html.parser
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +17,9 @@ from unittest import mock
 import pytest
 
 from lego_compile.targets.apptainer import TARGET
-from tests.strategies import example
+from tests.conformance.spawn_page import Page
+from tests.strategies import choices, example, spelled
 from tests.targets.apptainer.samples import everything, exceptions, install, options, projected, slurm
-from tests.targets.apptainer.test_launch import choices
 
 pytest.importorskip(
     "batchspawner", reason="no batchspawner: pip install 'lego-compile[conformance]' jupyterhub"
@@ -149,10 +148,26 @@ def test_every_choice_starts_the_composition(app: Any) -> None:
     """For every profile and all ticked bricks, the job runs the launcher with exactly them, and the command."""
     for profile in DEPLOYMENT.profiles:
         for ticked in choices(profile):
-            text = script(app, {"profile": profile.slug, "bricks": list(ticked)})
+            words = list(map(spelled, ticked))
+            text = script(app, {"profile": profile.slug, "bricks": words})
             expected = ["exec", "/opt/lego/grenoble/bin/lego-launch", "-c", profile.slug]
-            expected += ["-b", ",".join(ticked)] if ticked else []
+            expected += ["-b", ",".join(words)] if words else []
             assert [*expected, "--", "batchspawner-singleuser", *profile.command] == launched(text)
+
+
+@pytest.mark.parametrize(
+    ("slug", "words", "launches"),
+    [
+        ("ocean", ["ml@include"], "ml"),
+        ("ocean", ["notebook@v2025-7-1", "ml@v2025-1", "ml"], "ml,notebook"),
+        ("ocean", ["ml@v2026-3", "ml@v2026-3"], "ml@v2026-3"),
+        ("field", ["climate"], "climate@v2026-3"),
+        ("field", ["climate@v2026-10"], "climate@v2026-10"),
+    ],
+)
+def test_a_wish_has_one_meaning(app: Any, slug: str, words: list[str], launches: str) -> None:
+    """The job says which release it is, whatever was stored for it."""
+    assert ["-b", launches] == launched(script(app, {"profile": slug, "bricks": words}))[4:6]
 
 
 def test_every_profile_gets_its_resources(app: Any) -> None:
@@ -226,6 +241,15 @@ def test_no_limits_outlive_a_session(app: Any) -> None:
         {"profile": "ocean", "bricks": {"ml": 1}},
         {"profile": "ocean", "bricks": [["ml"]]},
         {"profile": "ocean", "bricks": ["ml\n#SBATCH --partition=secret"]},
+        {"profile": "ocean", "bricks": ["ml@v2026-3\n#SBATCH --partition=secret"]},
+        {"profile": "ocean", "bricks": ["ml", "ml@v2026-3"]},
+        {"profile": "ocean", "bricks": ["ml@v2025-1", "ml@v2026-3"]},
+        {"profile": "ocean", "bricks": ["ml@2026.3"]},
+        {"profile": "ocean", "bricks": ["ml@v2025-7-1"]},
+        {"profile": "ocean", "bricks": ["ml@"]},
+        {"profile": "ocean", "bricks": ["ocean@include"]},
+        {"profile": "ocean", "bricks": ["@include"]},
+        {"profile": "ocean", "bricks": [""]},
         {"profile": ["ocean"]},
         {"profile": "ocean; id"},
         {"profile": None},
@@ -282,51 +306,23 @@ def test_a_profile_of_a_group_is_for_its_members(
         except HTTPError:
             assert [] == made.run
     assert open_to_user == started
-    assert open_to_user == [box.value for box in form(spawner(app, name, groups)) if box.kind == "radio"]
+    assert open_to_user == form(spawner(app, name, groups)).values("profile")
 
 
-class Boxes(html.parser.HTMLParser):
-    """The inputs of a form, and the text around them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.boxes: list[Any] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an input."""
-        found = dict(attrs)
-        if tag == "input":
-            self.boxes.append(
-                SimpleNamespace(
-                    kind=found["type"], name=found["name"], value=found["value"], on="checked" in found
-                )
-            )
-        assert tag in {"input", "div", "label", "strong", "p", "fieldset", "legend", "style"}, tag
-
-    def handle_data(self, data: str) -> None:
-        """Keep text."""
-        self.text.append(data)
-
-
-def form(made: Any) -> list[Any]:
-    """The inputs of the spawn page."""
-    parser = Boxes()
-    parser.feed(asyncio.run(made.get_options_form()))
-    return parser.boxes
+def form(made: Any) -> Page:
+    """The spawn page."""
+    return Page(asyncio.run(made.get_options_form()))
 
 
 def test_the_form_says_what_is_offered(app: Any) -> None:
     """Every profile with its bricks, the default one preselected, and titles as text."""
-    boxes = form(spawner(app))
-    assert [
-        ("profile", "ocean", True),
-        ("bricks-ocean", "ml", False),
-        ("bricks-ocean", "notebook", False),
-    ] == [(box.name, box.value, box.on) for box in boxes[:3]]
-    parser = Boxes()
-    parser.feed(asyncio.run(spawner(app).get_options_form()))
-    assert "Ocean & climate" in parser.text
+    page = form(spawner(app))
+    assert ["", "ml", "ml@v2026-3", "notebook"] == page.values("bricks-ocean")
+    assert ["no", "2026.10", "2026.3"] == [box.label for box in page.boxes if box.name == "bricks-ocean"][:3]
+    assert {"profile": ["ocean"], "bricks-ocean": [""], "bricks-field": [""]} == page.posted()
+    assert "Ocean & climate" in page.text
+    tags = {"style", "div", "input", "label", "strong", "p", "fieldset", "legend", "select", "option"}
+    assert tags == page.tags
 
 
 def test_what_the_form_sends_starts(app: Any) -> None:
@@ -335,20 +331,44 @@ def test_what_the_form_sends_starts(app: Any) -> None:
     chosen = made.options_from_form({"profile": ["ocean"], "bricks-ocean": ["ml"], "bricks-deep": ["x"]})
     assert {"profile": "ocean", "bricks": ["ml"]} == chosen
     assert ["-b", "ml"] == launched(script(app, chosen))[4:6]
+    chosen = made.options_from_form({"profile": ["field"], "bricks-field": ["climate@v2026-10"]})
+    assert ["-b", "climate@v2026-10"] == launched(script(app, chosen))[4:6]
+    chosen = made.options_from_form({"profile": ["field"], "bricks-field": [""]})
+    assert {"profile": "field", "bricks": []} == chosen
 
 
 def test_the_last_choice_is_preselected(app: Any) -> None:
     """As it was ticked; a choice that does not hold any more gives way to the default."""
-    boxes = form(spawner(app, last={"profile": "ocean", "bricks": ["ml"]}))
-    assert ["ocean", "ml"] == [box.value for box in boxes if box.on]
-    boxes = form(spawner(app, last={"profile": "gone", "bricks": ["ml"]}))
-    assert ["ocean"] == [box.value for box in boxes if box.on]
+    nothing = {"profile": ["ocean"], "bricks-ocean": [""], "bricks-field": [""]}
+    for bricks, posted in (
+        (["ml"], ["ml"]),
+        (["ml@v2026-3", "notebook"], ["ml@v2026-3", "notebook"]),
+        (["ml@v2025-1"], ["ml"]),
+        ([], [""]),
+    ):
+        page = form(spawner(app, last={"profile": "ocean", "bricks": bricks}))
+        assert {**nothing, "bricks-ocean": posted} == page.posted()
+    assert nothing == form(spawner(app, last={"profile": "gone", "bricks": ["ml"]})).posted()
+
+
+def test_titles_and_releases_are_text(tmp_path: Path) -> None:
+    """Markup in what people read is shown and not obeyed."""
+    evil = '"><script>alert(1)</script>'
+    first = DEPLOYMENT.profiles[0]
+    offers = tuple(
+        replace(brick, title=evil, **({"choice": evil, "release": evil} if brick.choice else {}))
+        for brick in first.offers
+    )
+    hostile = replace(first, title=evil, description=evil, offers=offers)
+    root = install(tmp_path, replace(DEPLOYMENT, profiles=(hostile,)), options(slurm=slurm()))
+    page = form(spawner(load(root)))
+    assert "script" not in page.tags
+    assert 6 == page.text.count(evil)
+    assert ["", f"ml@{evil}", f"ml@{evil}", "notebook"] == page.values("bricks-ocean")
 
 
 def test_without_a_choice_there_is_no_form(tmp_path: Path) -> None:
     """One profile without offers needs no page."""
-    from dataclasses import replace
-
     alone = replace(DEPLOYMENT, profiles=(replace(DEPLOYMENT.profiles[0], offers=()),))
     assert "" == asyncio.run(
         spawner(load(install(tmp_path, alone, options(slurm=slurm())))).get_options_form()
@@ -528,4 +548,5 @@ def test_the_scripts_are_sound_shell(app: Any) -> None:
     assert "" == check_shell(guard[1], "sh")
     for profile in DEPLOYMENT.profiles:
         for ticked in choices(profile):
-            assert "" == check_shell(script(app, {"profile": profile.slug, "bricks": list(ticked)}), "bash")
+            chosen = {"profile": profile.slug, "bricks": list(map(spelled, ticked))}
+            assert "" == check_shell(script(app, chosen), "bash")

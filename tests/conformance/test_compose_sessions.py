@@ -8,8 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,8 @@ import pytest
 
 from lego_compile.ir.model import BrickMount, Composition
 from tests.conformance.compose_hub import Hub, hub
-from tests.strategies import example
+from tests.conformance.spawn_page import Page
+from tests.strategies import choices, example, spelled
 from tests.targets.compose.samples import projected
 
 # JupyterHub and its libraries warn of each other's plans, which say nothing about us.
@@ -28,13 +27,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 def grenoble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """The hub of the rich example."""
     yield from hub(tmp_path, monkeypatch, projected(example()))
-
-
-def choices() -> Iterator[tuple[Composition, tuple[BrickMount, ...]]]:
-    """Every profile of the rich example with every set of bricks that a user can tick."""
-    for profile in projected(example()).profiles:
-        for count in range(len(profile.offers) + 1):
-            yield from ((profile, ticked) for ticked in combinations(profile.offers, count))
 
 
 def image_mount(brick: BrickMount) -> dict[str, Any]:
@@ -50,14 +42,14 @@ def by_target(mounts: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("profile", "ticked"),
-    list(choices()),
-    ids=lambda value: getattr(value, "slug", None) or f"{len(value)}-ticked",
+    [(profile, ticked) for profile in projected(example()).profiles for ticked in choices(profile)],
+    ids=lambda value: getattr(value, "slug", None) or "+".join(brick.called for brick in value) or "nothing",
 )
 def test_the_engine_gets_the_composition(
     grenoble: Hub, profile: Composition, ticked: tuple[BrickMount, ...]
 ) -> None:
     """For every profile and every choice, the container is exactly the composition: image, mounts, home, limits."""
-    body = grenoble.start({"profile": profile.slug, "bricks": [brick.name for brick in ticked]}, "grace")
+    body = grenoble.start({"profile": profile.slug, "bricks": list(map(spelled, ticked))}, "grace")
     host, bricks, limits = body["HostConfig"], (*profile.bricks, *ticked), profile.limits
     home = {"Type": "volume", "Source": "lego-grenoble-home-grace", "Target": profile.system.home}
     data = [
@@ -125,6 +117,38 @@ def test_an_export_is_a_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(names) == 3
 
 
+@pytest.mark.parametrize(
+    ("slug", "wish", "release"),
+    [
+        ("ocean", "ml", "2026.10"),
+        ("ocean", "ml@include", "2026.10"),
+        ("ocean", "ml@v2026-3", "2026.3"),
+        ("ocean", "ml@v2025-1", "2026.10"),
+        ("ocean", "notebook@include", "2026.01.30"),
+        ("ocean", "notebook@v2025-7-1", "2026.01.30"),
+        ("field", "climate", "2026.3"),
+        ("field", "climate@include", "2026.3"),
+        ("field", "climate@v2026-10", "2026.10"),
+    ],
+)
+def test_a_wish_has_one_meaning(grenoble: Hub, slug: str, wish: str, release: str) -> None:
+    """A key is its release; what was stored once, and a name without a release of its own, are the first one."""
+    (profile,) = (each for each in projected(example()).profiles if each.slug == slug)
+    (brick,) = (
+        each for each in profile.offers if (each.name, each.image.tag) == (wish.partition("@")[0], release)
+    )
+    mounts = grenoble.start({"profile": slug, "bricks": [wish]})["HostConfig"]["Mounts"]
+    assert [image_mount(brick)] == [mount for mount in mounts if mount["Target"] == brick.prefix]
+    assert len(profile.bricks) + 1 == len([mount for mount in mounts if mount["Type"] == "image"])
+
+
+def test_one_release_in_several_words(grenoble: Hub) -> None:
+    """To ask twice for the same is to ask for it."""
+    words = ["ml@v2025-9", "ml", "ml@include", "ml"]
+    once, often = (grenoble.start({"profile": "ocean", "bricks": asked}) for asked in (["ml"], words))
+    assert once["HostConfig"]["Mounts"] == often["HostConfig"]["Mounts"]
+
+
 ATTACKS: dict[str, Any] = {
     "unknown brick": {"profile": "ocean", "bricks": ["gone"]},
     "brick of another profile": {"profile": "ocean", "bricks": ["ocean"]},
@@ -134,6 +158,24 @@ ATTACKS: dict[str, Any] = {
     "bricks as text": {"profile": "ocean", "bricks": "ml"},
     "bricks of another type": {"profile": "ocean", "bricks": [["ml"]]},
     "bricks as a mapping": {"profile": "ocean", "bricks": {"ml": True}},
+    **{
+        f"bricks {words}": {"profile": "ocean", "bricks": words}
+        for words in (
+            ["ml", "ml@v2026-3"],
+            ["ml@v2026-3", "ml@v2025-1"],
+            ["ml@2026.3"],
+            ["ml@v2026"],
+            ["ml@"],
+            ["ml@no"],
+            ["ml@v2025-7-1"],
+            ["ml@v2026-3@"],
+            ["ocean@include"],
+            ["@include"],
+            ["@"],
+            [""],
+            [None],
+        )
+    },
     "an image": {"profile": "ocean", "image": "evil.example.org/x"},
     "a command": {"cmd": ["sh"]},
 }
@@ -187,35 +229,6 @@ def test_missing_images_are_named(grenoble: Hub, which: str) -> None:
 # --- the spawn page -------------------------------------------------------------------------------------------
 
 
-class Page(HTMLParser):
-    """Inputs and visible text of a form."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.inputs: list[dict[str, str | None]] = []
-        self.tags: set[str] = set()
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the tag, and all about an input."""
-        self.tags.add(tag)
-        if tag == "input":
-            self.inputs.append(dict(attrs))
-
-    def handle_data(self, data: str) -> None:
-        """Note the text."""
-        self.text += data
-
-    def values(self, name: str, *, checked: bool = False) -> list[str | None]:
-        """Values of the inputs of a name, or of those that are preselected."""
-        return [
-            each["value"]
-            for each in self.inputs
-            if each["name"] == name and ("checked" in each or not checked)
-        ]
-
-
 def form(server: Hub, name: str = "ada", last: Any = None) -> Page:
     """The spawn page of a user."""
     return Page(asyncio.run(server.spawner(name, last).get_options_form()))
@@ -226,10 +239,13 @@ def test_the_form_offers_what_is_open(grenoble: Hub) -> None:
     assert form(grenoble, "grace").values("profile") == ["ocean", "field", "deep"]
     assert form(grenoble, "eve").values("profile") == ["ocean"]
     page = form(grenoble, "ada")
-    assert page.values("bricks-ocean") == ["ml", "notebook"]
-    assert page.values("profile", checked=True) == ["ocean"]
+    assert page.values("bricks-ocean") == ["", "ml", "ml@v2026-3", "notebook"]
+    assert ["no", "2026.10", "2026.3"] == [box.label for box in page.boxes if box.name == "bricks-ocean"][:3]
+    assert page.posted() == {"profile": ["ocean"], "bricks-ocean": [""], "bricks-field": [""]}
     assert "Ocean & climate" in page.text
-    assert {"style", "div", "input", "label", "strong", "p", "fieldset", "legend"} == page.tags
+    assert page.text.count("Machine learning") == 1
+    tags = {"style", "div", "input", "label", "strong", "p", "fieldset", "legend", "select", "option"}
+    assert tags == page.tags
 
 
 def test_titles_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,23 +253,48 @@ def test_titles_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     evil = '"><script>alert(1)</script>'
     deployment = projected(example())
     first = deployment.profiles[0]
-    offers = tuple(replace(brick, title=evil) for brick in first.offers)
+    offers = tuple(
+        replace(brick, title=evil, **({"choice": evil, "release": evil} if brick.choice else {}))
+        for brick in first.offers
+    )
     profiles = (replace(first, title=evil, description=evil, offers=offers), *deployment.profiles[1:])
     for server in hub(tmp_path, monkeypatch, replace(deployment, profiles=profiles)):
         page = form(server)
         assert "script" not in page.tags
-        assert page.text.count(evil) == 4
+        assert page.text.count(evil) == 6
+        assert page.values("bricks-ocean") == ["", f"ml@{evil}", f"ml@{evil}", "notebook"]
 
 
 def test_the_last_choice_is_preselected(grenoble: Hub) -> None:
     """What was chosen last is preselected, and what can no longer be chosen is forgotten."""
     page = form(grenoble, "ada", {"profile": "ocean", "bricks": ["notebook"]})
-    assert page.values("bricks-ocean", checked=True) == ["notebook"]
-    assert form(grenoble, "ada", {"profile": "field", "bricks": []}).values("profile", checked=True) == [
-        "field"
-    ]
+    assert page.posted()["bricks-ocean"] == ["", "notebook"]
+    assert form(grenoble, "ada", {"profile": "field", "bricks": []}).posted()["profile"] == ["field"]
     for stale in ({"profile": "gone"}, {"profile": "ocean", "bricks": ["gone"]}, {"x": 1}, ["x"], 7):
-        assert form(grenoble, "ada", stale).values("profile", checked=True) == ["ocean"]
+        page = form(grenoble, "ada", stale)
+        assert page.posted() == {"profile": ["ocean"], "bricks-ocean": [""], "bricks-field": [""]}
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (["ml"], ["ml"]),
+        (["ml@include"], ["ml"]),
+        (["ml@v2026-3"], ["ml@v2026-3"]),
+        (["ml@v2025-1", "notebook@v2025-7-1"], ["ml", "notebook"]),
+        ([], []),
+    ],
+)
+def test_a_stored_release_starts_from_the_form(grenoble: Hub, stored: list[str], shown: list[str]) -> None:
+    """The page shows what was stored, be it retired, and what it posts unchanged starts the same session."""
+    last = {"profile": "ocean", "bricks": stored}
+    posted = form(grenoble, "ada", last).posted()
+    assert ["ocean", *shown] == [
+        value for name in ("profile", "bricks-ocean") for value in posted[name] if value
+    ]
+    options = grenoble.spawner().options_from_form(posted)
+    assert {"profile": "ocean", "bricks": shown} == options
+    assert grenoble.start(last)["HostConfig"]["Mounts"] == grenoble.start(options)["HostConfig"]["Mounts"]
 
 
 def test_no_choice_no_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,8 +313,10 @@ def test_the_form_is_understood(grenoble: Hub) -> None:
     spawner = grenoble.spawner()
     posted = {"profile": ["field"], "bricks-ocean": ["ml"], "evil": ["x"]}
     assert spawner.options_from_form(posted) == {"profile": "field", "bricks": []}
-    posted = {"profile": ["ocean"], "bricks-ocean": ["ml", "notebook"]}
+    posted = {"profile": ["ocean"], "bricks-ocean": ["ml", "notebook"], "bricks-field": ["climate@v2026-3"]}
     assert spawner.options_from_form(posted) == {"profile": "ocean", "bricks": ["ml", "notebook"]}
+    posted = {"profile": ["ocean"], "bricks-ocean": ["", "notebook"]}
+    assert spawner.options_from_form(posted) == {"profile": "ocean", "bricks": ["notebook"]}
     assert grenoble.refused(spawner.options_from_form({})) == 400
 
 

@@ -11,19 +11,19 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from itertools import chain, combinations
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lego_compile.ir.model import BrickMount, Composition, Deployment
+from lego_compile.ir.model import INCLUDE, BrickMount, Composition, Deployment
 from lego_compile.targets import assets
 from lego_compile.targets.z2jh.lift_text import expanded
 from tests.conformance import z2jh_chart as chart
 from tests.strategies import example
-from tests.targets.z2jh.samples import compiled, full_options, options, projected
+from tests.targets.z2jh.samples import compiled, full_options, options, placement, projected
 
 ROOT = Path(__file__).parent.parent.parent
 UPSTREAM = Path(os.environ.get("LEGO_Z2JH_UPSTREAM", ROOT.parent / "shared" / "upstream" / "z2jh"))
@@ -47,10 +47,32 @@ def odd() -> Deployment:
     return replace(deployment, profiles=(first, second, third))
 
 
+def one_composition() -> Deployment:
+    """One profile that offers nothing: what a chart before 4.3 can mount."""
+    deployment = odd()
+    third = replace(deployment.profiles[2], offers=(), default=True, groups=())
+    return replace(deployment, profiles=(third,), groups=())
+
+
 CASES = {
     "few options": (odd(), options()),
     "all options": (odd(), full_options()),
     "the driver": (odd(), full_options(mounts="csi")),
+    "releases": (odd(), options(spawn_page="selects")),
+    "copies": (odd(), full_options(mounts="copy", prepull="chart")),
+    "directories": (odd(), options(mounts="hostPath", bricks_at="/srv/bricks", prepull="chart")),
+    "export": (odd(), options(mounts="nfs", bricks_at="nfs:nas.example.org:/bricks", prepull="chart")),
+    "claims": (
+        replace(odd(), home_size=None),
+        options(
+            mounts="nfs",
+            bricks_at="pvc:bricks",
+            prepull="none",
+            home={"storage_class": None, "claim": "homes"},
+        ),
+    ),
+    "lists": (one_composition(), full_options(volumes="list", spawn_page="selects")),
+    "lists on an old chart": (one_composition(), full_options(volumes="list")),
 }
 
 
@@ -88,6 +110,14 @@ CHART_DEFAULTS: dict[str, Any] = {  # those keys of the chart's values.yaml@4.4.
         "cpu": {"limit": None, "guarantee": None},
         "cloudMetadata": {"blockWithIptables": True},
         "storage": {"capacity": "10Gi", "homeMountPath": "/home/jovyan"},
+    },
+    "scheduling": {
+        "userPods": {
+            "tolerations": [
+                {"key": key, "operator": "Equal", "value": "user", "effect": "NoSchedule"}
+                for key in ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
+            ]
+        }
     },
 }
 
@@ -130,24 +160,44 @@ def test_the_adapter_knows_the_defaults(release: str) -> None:
 # ── the real KubeSpawner ──────────────────────────────────────────────────────────────────────────────
 
 
-def start(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, **choice: Any) -> dict[str, Any]:
+def start(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, old: bool = False, **choice: Any
+) -> dict[str, Any]:
     """The pod of a member of every group."""
     require("kubespawner", "jupyterhub-kubespawner")
-    c = chart.config(values, monkeypatch)
+    c = chart.config(values, monkeypatch, old=old)
     return asyncio.run(chart.pod(c, "ada", ("m1", "staff"), **choice))
 
 
-def choices(profile: Composition) -> list[tuple[BrickMount, ...]]:
-    """Every set of offered bricks."""
-    offers = profile.offers
-    return list(chain.from_iterable(combinations(offers, count) for count in range(len(offers) + 1)))
+def choices(profile: Composition) -> list[dict[str, str]]:
+    """Everything that may be sent for the offered bricks, each with a key of its own, be it hidden."""
+    retired = dict(profile.retired)
+    keys = {
+        name: [
+            "skip",
+            *dict.fromkeys([*(each.choice or INCLUDE for each in releases), INCLUDE]),
+            *retired.get(name, ()),
+        ]
+        for name, releases in profile.offered.items()
+    }
+    return [dict(zip(keys, chosen, strict=True)) for chosen in product(*keys.values())]
+
+
+def ticked_bricks(profile: Composition, answers: dict[str, str]) -> tuple[BrickMount, ...]:
+    """The offered bricks that such answers ask for: a key that is not one of a release's stands for the first."""
+    found = []
+    for name, releases in profile.offered.items():
+        if answers[name] != "skip":
+            by_key = {each.choice: each for each in releases}
+            found.append(by_key.get(answers[name], releases[0]))
+    return tuple(found)
 
 
 STARTS = [
-    (case, profile.slug, tuple(brick.name for brick in ticked))
+    (case, profile.slug, answers)
     for case, (deployment, _) in CASES.items()
     for profile in deployment.profiles
-    for ticked in choices(profile)
+    for answers in choices(profile)
 ]
 
 
@@ -163,45 +213,77 @@ def mounts(pod: dict[str, Any]) -> dict[str, tuple[Any, str, bool]]:
     return found
 
 
-def expected_mounts(profile: Composition, ticked: tuple[BrickMount, ...], chosen: dict[str, Any]) -> Any:
-    """The same, from the composition."""
-    result: dict[str, Any] = {}
-    for brick in (*profile.bricks, *ticked):
-        image = {"image": {"reference": brick.image.labelled, "pullPolicy": "IfNotPresent"}}
-        csi = {
-            "csi": {
-                "driver": "container-image.csi.k8s.io",
-                "readOnly": True,
-                "nodePublishSecretRef": {"name": "lego-registry"},
-                "volumeAttributes": {"image": brick.image.pinned, "pullAlways": "false"},
-            }
+def expected_brick(brick: BrickMount, chosen: dict[str, Any]) -> Any:
+    """Source of a brick, and path inside: in the words of Kubernetes."""
+    inside, kind = brick.subpath.strip("/"), chosen["mounts"]
+    unpacked = f"{brick.image.repository}/{brick.image.digest.replace(':', '-')}"
+    if kind == "image":
+        return {"image": {"reference": brick.image.labelled, "pullPolicy": "IfNotPresent"}}, inside, True
+    if kind == "copy":
+        return {"emptyDir": {}}, "", True
+    if kind == "hostPath":
+        return {"hostPath": {"path": f"/srv/bricks/{unpacked}", "type": "Directory"}}, inside, True
+    if kind == "nfs" and chosen["bricks_at"].startswith("pvc:"):
+        source = {"persistentVolumeClaim": {"claimName": "bricks", "readOnly": True}}
+        return source, f"{unpacked}/{inside}".strip("/"), True
+    if kind == "nfs":
+        return (
+            {"nfs": {"server": "nas.example.org", "path": f"/bricks/{unpacked}", "readOnly": True}},
+            inside,
+            True,
+        )
+    csi = {
+        "csi": {
+            "driver": "container-image.csi.k8s.io",
+            "readOnly": True,
+            "nodePublishSecretRef": {"name": "lego-registry"},
+            "volumeAttributes": {"image": brick.image.pinned, "pullAlways": "false"},
         }
-        source = image if chosen["mounts"] == "image" else csi
-        result[brick.prefix] = (source, brick.subpath.strip("/"), True)
+    }
+    return csi, inside, True
+
+
+def expected_mounts(profile: Composition, ticked: tuple[BrickMount, ...], chosen: dict[str, Any]) -> Any:
+    """The same as ``mounts``, from the composition."""
+    result: dict[str, Any] = {
+        brick.prefix: expected_brick(brick, chosen) for brick in (*profile.bricks, *ticked)
+    }
     for data in profile.data:
         claim = {"claimName": data.source.removeprefix("pvc:"), "readOnly": True}
         path = {"path": data.source, "type": "Directory"}
         source = {"persistentVolumeClaim": claim} if data.source.startswith("pvc:") else {"hostPath": path}
         result[data.path] = (source, "", not data.writable)
+    if chosen["session"]["shared_memory"]:
+        result["/dev/shm"] = ({"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}, "", False)
     return result
 
 
-@pytest.mark.parametrize(("case", "slug", "names"), STARTS)
+def expected_home(chosen: dict[str, Any]) -> Any:
+    """The user's own claim, or the user's directory in the one for all."""
+    if chosen["home"]["claim"]:
+        return {"persistentVolumeClaim": {"claimName": "homes"}}, "ada", False
+    return {"persistentVolumeClaim": {"claimName": "claim-ada"}}, "", False
+
+
+@pytest.mark.parametrize(
+    ("case", "slug", "answers"),
+    STARTS,
+    ids=lambda each: each if isinstance(each, str) else "+".join(each.values()),
+)
 def test_the_pod_is_the_composition(
-    case: str, slug: str, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    case: str, slug: str, answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For every profile and every choice, KubeSpawner makes the pod that the composition describes."""
     deployment, chosen = CASES[case]
     profile = next(each for each in deployment.profiles if each.slug == slug)
-    ticked = tuple(brick for brick in profile.offers if brick.name in names)
-    answers = {brick.name: "include" if brick in ticked else "skip" for brick in profile.offers}
-    pod = start(merged(case), monkeypatch, profile=slug, **answers)
+    ticked = ticked_bricks(profile, answers)
+    pod = start(merged(case), monkeypatch, old="old chart" in case, profile=slug, **answers)
     (container,) = pod["spec"]["containers"]
 
     found = mounts(pod)
-    home = found.pop(profile.system.home)
-    assert home == ({"persistentVolumeClaim": {"claimName": "claim-ada"}}, "", False)
+    assert found.pop(profile.system.home) == expected_home(chosen)
     assert found == expected_mounts(profile, ticked, chosen)
+    assert_copies(pod, (*profile.bricks, *ticked) if chosen["mounts"] == "copy" else ())
 
     assert container["image"] == profile.system.image.labelled
     assert tuple(expanded(word) for word in container["args"]) == profile.command
@@ -214,15 +296,51 @@ def test_the_pod_is_the_composition(
     }
     hook = container["lifecycle"]["postStart"]["exec"]["command"]
     assert hook == ["/bin/sh", "-c", assets.asset("z2jh", "guard.sh").decode()]
-    limits = container["resources"]["limits"]
-    assert float(limits["cpu"]) * 1000 == profile.limits.cpu
-    assert int(limits["memory"]) == profile.limits.memory
-    assert limits.get("nvidia.com/gpu", "0") == str(profile.limits.gpus)
-
-    assert pod["spec"].get("nodeSelector", {}) == chosen["session"]["node_selector"]
     assert [each["name"] for each in pod["spec"].get("imagePullSecrets") or []] == chosen["pull_secrets"]
+    assert_placed(pod, profile, chosen)
     assert_restricted(pod, profile)
     assert_valid(pod)
+
+
+def assert_copies(pod: dict[str, Any], bricks: tuple[BrickMount, ...]) -> None:
+    """One container before the session's for each brick that is copied, and none else."""
+    script = assets.asset("z2jh", "copy.sh").decode()
+    found = {each["name"]: each for each in pod["spec"].get("initContainers") or []}
+    assert set(found) == {f"copy-{brick.name}" for brick in bricks}
+    for brick in bricks:
+        copier = found[f"copy-{brick.name}"]
+        assert copier["image"] == brick.image.labelled
+        assert [expanded(word) for word in copier["command"]] == [
+            "/bin/sh",
+            "-c",
+            script,
+            "copy",
+            brick.subpath,
+        ]
+        assert copier["volumeMounts"] == [{"name": f"brick-{brick.name}", "mountPath": "/lego"}]
+
+
+def assert_placed(pod: dict[str, Any], profile: Composition, chosen: dict[str, Any]) -> None:
+    """Limits, what is set aside, and nodes: what every session gets, and what the profile adds."""
+    (container,) = pod["spec"]["containers"]
+    own = chosen["profiles"].get(profile.slug) or placement()
+    limits = container["resources"]["limits"]
+    assert float(limits.pop("cpu")) * 1000 == profile.limits.cpu
+    assert int(limits.pop("memory")) == profile.limits.memory
+    gpus = {own["gpu_resource"] or "nvidia.com/gpu": str(profile.limits.gpus)} if profile.limits.gpus else {}
+    assert limits == gpus
+    assert pod["spec"].get("nodeSelector", {}) == {
+        **chosen["session"]["node_selector"],
+        **own["node_selector"],
+    }
+    aside = container["resources"]["requests"]
+    cpu = own["reserve_cpu"] or chosen["session"]["reserve_cpu"]
+    memory = own["reserve_memory"] or chosen["session"]["reserve_memory"] or "0G"
+    assert float(aside.get("cpu", 0)) == float(cpu or 0)
+    assert int(aside.get("memory", 0)) == int(memory[:-1]) * 1024**3
+    tolerated = [each["key"] for each in pod["spec"]["tolerations"]]
+    wanted = [each["key"] for each in (*chosen["session"]["tolerations"], *own["tolerations"])]
+    assert tolerated == ["hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated", *wanted]
 
 
 def assert_restricted(pod: dict[str, Any], profile: Composition) -> None:
@@ -239,7 +357,16 @@ def assert_restricted(pod: dict[str, Any], profile: Composition) -> None:
     }
     assert spec["securityContext"] == {"fsGroup": profile.system.gid}
     assert spec["automountServiceAccountToken"] is False
-    assert not spec.get("initContainers")
+    for each in spec.get("initContainers") or []:
+        assert (
+            each["securityContext"].items()
+            >= {
+                "runAsNonRoot": True,
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }.items()
+        )
     assert not {"hostNetwork", "hostPID", "hostIPC"} & {key for key, value in spec.items() if value}
 
 
@@ -369,13 +496,16 @@ def test_who_is_not_listed_stays_outside() -> None:
     assert not everybody(("ada",))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [case for case, (_, chosen) in CASES.items() if chosen["prepull"] == "daemonset"]
+)
 def test_the_puller_is_a_daemonset(case: str) -> None:
     """Kubernetes accepts the DaemonSet, and it mounts every brick of every profile."""
     manifest = tree(case, "brick-puller.yaml")
     assert_valid(manifest)
     deployment, _ = CASES[case]
     text = json.dumps(manifest)
+    assert manifest["spec"]["template"]["spec"]["tolerations"]
     for profile in deployment.profiles:
         for brick in (*profile.bricks, *profile.offers):
             assert brick.image.digest in text

@@ -59,8 +59,36 @@ def get(values: Any, path: str, default: Any = None) -> Any:
     return values
 
 
-def config(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The hub's configuration, with the snippets of ``hub.extraConfig`` executed."""
+def volumes(c: Any, storage: dict[str, Any], *, old: bool) -> None:
+    """Homes and the volumes beside them: maps since 4.3.0, and lists before."""
+    if storage["type"] == "static":
+        name, claim = "home", storage["static"]["pvcName"]
+        mount = {"name": name, "subPath": storage["static"]["subPath"]}
+    else:
+        name, claim = storage["dynamic"]["volumeNameTemplate"], "{pvc_name}"
+        mount = {"name": name}
+        c.KubeSpawner.storage_pvc_ensure = True
+    volume = {"name": name, "persistentVolumeClaim": {"claimName": claim}}
+    mount = {**mount, "mountPath": storage["homeMountPath"]}
+    for trait, entry, key in (
+        ("volumes", volume, "extraVolumes"),
+        ("volume_mounts", mount, "extraVolumeMounts"),
+    ):
+        more = storage.get(key) or []
+        if old:
+            assert isinstance(more, list)
+            c.KubeSpawner[trait] = [entry, *more]
+            continue
+        if isinstance(more, list):
+            names = [
+                each["name"] if trait == "volumes" else f"{at}-{each['name']}" for at, each in enumerate(more)
+            ]
+            more = dict(zip(names, more, strict=True))
+        c.KubeSpawner[trait] = {name: entry, **more}
+
+
+def config(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, old: bool = False) -> Any:
+    """The hub's configuration, with the snippets of ``hub.extraConfig`` executed; ``old`` is a chart before 4.3."""
     from traitlets.config import Config
 
     monkeypatch.setattr("kubespawner.spawner.load_config", lambda **_: None)  # there is no cluster
@@ -73,18 +101,9 @@ def config(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     c.KubeSpawner.image = f"{user['image']['name']}:{user['image']['tag']}"
     secrets = values.get("imagePullSecrets") or []
     c.KubeSpawner.image_pull_secrets = [each["name"] for each in secrets]
-    storage = user["storage"]
-    assert storage["type"] == "dynamic"
-    home = storage["dynamic"]["volumeNameTemplate"]
-    c.KubeSpawner.storage_pvc_ensure = True
-    c.KubeSpawner.volumes = {
-        home: {"name": home, "persistentVolumeClaim": {"claimName": "{pvc_name}"}},
-        **(storage.get("extraVolumes") or {}),
-    }
-    c.KubeSpawner.volume_mounts = {
-        home: {"name": home, "mountPath": storage["homeMountPath"]},
-        **(storage.get("extraVolumeMounts") or {}),
-    }
+    users = get(values, "scheduling.userPods.tolerations", [])
+    c.KubeSpawner.tolerations = users + (get(user, "extraTolerations") or [])
+    volumes(c, user["storage"], old=old)
     assert not user["cloudMetadata"]["blockWithIptables"]
     for section, traits in values["hub"]["config"].items():
         c[section].update(traits)

@@ -191,7 +191,7 @@ def _hidden_by(bind: str, deployment: Deployment) -> str:
 
 
 def _check_profile(profile: Composition, report: Report) -> None:
-    count = len(profile.bricks) + len(profile.offers)
+    count = len(profile.bricks) + len(profile.offered)  # the releases of one brick are alternatives
     if count > MANY_BRICKS:
         report.add("LC603", f"profile {profile.slug!r} may mount {count} bricks, each with a process of its own",
                    (*profile.origin, "bricks"), key=True,

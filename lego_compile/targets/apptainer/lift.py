@@ -191,6 +191,7 @@ def _profile(reading: Reading, index: int, guarded: bool) -> Composition:
         command=_texts(reading, *here, "command"),
         data=tuple(_data(reading, *here, "data", at) for at in reading.indices(*here, "data")),
         limits=_limits(reading, *here, "limits"),
+        retired=_retired(reading, *here, "retired"),
         origin=reading.place(*here),
     )
 
@@ -213,8 +214,16 @@ def _brick(reading: Reading, guarded: bool, *here: str | int) -> BrickMount:
         prefix=reading.text(*here, "prefix"),
         subpath=reading.text(*here, "subpath"),
         guarded=guarded,
+        choice=_maybe_text(reading, *here, "choice") or "",
+        release=_maybe_text(reading, *here, "release") or "",
         origin=reading.place(*here),
     )
+
+
+def _retired(reading: Reading, *here: str | int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Keys that still stand for the first release of a brick."""
+    names = reading.keys(*here) if reading.has(*here) else ()
+    return tuple(sorted((name, _texts(reading, *here, name)) for name in names))
 
 
 def _data(reading: Reading, *here: str | int) -> DataMount:

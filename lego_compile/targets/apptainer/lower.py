@@ -47,6 +47,7 @@ def _profile(profile: Composition) -> dict[str, Any]:
         "system": {"image": profile.system.image.labelled},
         "bricks": [_brick(mount) for mount in profile.bricks],
         "offers": [_brick(mount) for mount in profile.offers],
+        **({"retired": {name: list(keys) for name, keys in profile.retired}} if profile.retired else {}),
         "data": [_data(mount) for mount in profile.data],
         "limits": _limits(profile.limits),
         "environment": dict(profile.environment),
@@ -58,6 +59,7 @@ def _brick(mount: BrickMount) -> dict[str, Any]:
     return {
         "name": mount.name,
         "title": mount.title,
+        **({"choice": mount.choice, "release": mount.release} if mount.choice else {}),
         "image": mount.image.labelled,
         "prefix": mount.prefix,
         "subpath": mount.subpath,

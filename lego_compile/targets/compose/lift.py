@@ -142,6 +142,11 @@ def _optional(reading: Reading, kind: type[T], empty: T, *path: str | int) -> T 
     return _leaf(reading, kind, empty, *path)
 
 
+def _unless_absent(reading: Reading, *path: str | int) -> str:
+    """A text, or nothing where the hub does without."""
+    return reading.text(*path) if reading.has(*path) else ""
+
+
 def _texts(reading: Reading, *path: str | int) -> list[str]:
     """A list of texts."""
     return [reading.text(*path, index) for index in reading.indices(*path)]
@@ -196,6 +201,7 @@ class _Hub:
             command=tuple(_texts(reading, *at, "command")),
             data=tuple(self.data(*at, "data", index) for index in reading.indices(*at, "data")),
             limits=self.limits(*at),
+            retired=self.retired(*at),
             origin=reading.place(*at),
         )
 
@@ -216,9 +222,16 @@ class _Hub:
             image=self.image(*at, "image"),
             prefix=reading.text(*at, "prefix"),
             subpath=reading.text(*at, "subpath"),
+            choice=_unless_absent(reading, *at, "choice"),
+            release=_unless_absent(reading, *at, "release"),
             guarded=self.guarded,  # the hub guards what it mounts, each and every time
             origin=reading.place(*at),
         )
+
+    def retired(self, *at: str | int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        reading, at = self.reading, (*at, "retired")
+        names = reading.keys(*at) if reading.has(*at) else ()
+        return tuple((name, tuple(_texts(reading, *at, name))) for name in names)
 
     def data(self, *at: str | int) -> DataMount:
         reading = self.reading

@@ -50,6 +50,7 @@ def _profile(profile: Composition) -> dict[str, Any]:
         "gid": system.gid,
         "bricks": [_brick(brick) for brick in profile.bricks],
         "offers": [_brick(brick) for brick in profile.offers],
+        **({"retired": {name: list(keys) for name, keys in profile.retired}} if profile.retired else {}),
         "data": [_data(data) for data in profile.data],
         "environment": dict(profile.environment),
         "command": list(profile.command),
@@ -63,6 +64,7 @@ def _brick(brick: BrickMount) -> dict[str, Any]:
     return {
         "name": brick.name,
         "title": brick.title,
+        **({"choice": brick.choice, "release": brick.release} if brick.choice else {}),
         "image": brick.image.pinned,
         "prefix": brick.prefix,
         "subpath": brick.subpath,

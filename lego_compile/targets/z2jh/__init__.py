@@ -6,11 +6,33 @@ are image volumes, which KubeSpawner adds to the pods of sessions.
 
 from __future__ import annotations
 
-from lego_compile.targets import Target
+from collections.abc import Mapping
+from typing import Any
+
+from lego_compile.targets import Target, without_versions
 from lego_compile.targets.z2jh.check import check, needs
 from lego_compile.targets.z2jh.emit import emit
 from lego_compile.targets.z2jh.lift import lift
 from lego_compile.targets.z2jh.lower import lower
+
+
+def settle(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, with the defaults that depend on others, and the chart's version where a manifest has to name it."""
+    options = without_versions(declared)
+    volumes = declared["mounts"] in ("image", "csi")
+    options["prepull"] = declared["prepull"] or ("daemonset" if volumes else "chart")
+    options["profiles"] = {slug: each for slug, each in declared["profiles"].items() if any(each.values())}
+    if declared["apply"]:
+        options["apply"] = {**declared["apply"], "chart": (declared.get("versions") or {}).get("chart") or ""}
+    return options
+
+
+def overlay(*given: Any) -> tuple[str, ...]:
+    """Values that people lay over ours: see ``overlay.py``, which a compile does without."""
+    from lego_compile.targets.z2jh.overlay import overlay as look
+
+    return look(*given)
+
 
 TARGET = Target(
     name="z2jh",
@@ -20,5 +42,7 @@ TARGET = Target(
     lift=lift,
     needs=needs,
     check=check,
+    settle=settle,
+    overlay=overlay,
     limits_home=True,
 )

@@ -9,6 +9,8 @@ from typing import Any
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.features import Need
 from lego_compile.ir.model import Composition, DataMount, Deployment
+from lego_compile.spec.conform import nearest
+from lego_compile.targets.z2jh.check_access import check_authenticator, check_entrance, check_gitops
 
 _HERE: Path = ("center", "targets", "z2jh")
 _PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
@@ -19,14 +21,23 @@ _SOURCE = re.compile(
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
 
+_MOUNTS = {"csi": "csi", "copy": "copy", "hostPath": "directory", "nfs": "directory"}
+"""What stands in for image volumes: the end of the names of its features."""
+
+
 def needs(wanted: Iterable[Need], options: Mapping[str, Any]) -> Iterator[Need]:
-    """What the deployment needs here: with ``mounts: csi`` the driver stands in for image volumes, told once."""
+    """What the deployment needs here: a fallback stands in for image volumes, and is told once."""
+    yield Need(f"volumes-{options['volumes']}", (*_HERE, "volumes"), "volumes written as in `volumes:`")
+    if options["gateway"]:
+        yield Need("gateway", (*_HERE, "gateway"), "the Gateway")
+        if options["gateway"]["section"]:
+            yield Need("gateway-section", (*_HERE, "gateway", "section"), "the listener of the Gateway")
     told: set[str] = set()
     for need in wanted:
-        if options["mounts"] == "csi" and need.feature in ("image-mount", "image-subpath"):
+        if options["mounts"] in _MOUNTS and need.feature in ("image-mount", "image-subpath"):
             if need.feature not in told:
                 told.add(need.feature)
-                yield Need(f"{need.feature}-csi", need.origin, need.what)
+                yield Need(f"{need.feature}-{_MOUNTS[options['mounts']]}", need.origin, need.what)
         else:
             yield need
 
@@ -36,53 +47,22 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
 
     Args:
         deployment: projected for this target.
-        options: see ``options.py``, without versions and gates.
+        options: see ``options.py``, settled.
         report: receives the findings.
     """
-    _check_authenticator(options["authenticator"], report)
+    check_authenticator(options["authenticator"], report)
+    check_entrance(options, report)
+    check_gitops(options, report)
     _check_options(options, report)
+    _check_mounts(deployment, options, report)
+    _check_home(deployment, options, report)
     _check_groups(deployment, options["authenticator"]["oauth"], report)
     for profile in deployment.profiles:
-        _check_profile(profile, options["session"], report)
+        _check_profile(profile, options, report)
+    _check_placements(deployment, options, report)
     for data in dict.fromkeys(each for profile in deployment.profiles for each in profile.data):
         _check_data(data, report)
-
-
-def _check_authenticator(authenticator: Mapping[str, Any], report: Report) -> None:
-    here, oauth = (*_HERE, "authenticator"), authenticator["oauth"]
-    kind = Label((*here, "type"), "the authenticator")
-    if authenticator["type"] == "dummy":
-        report.add(
-            "LC603",
-            "with `type: dummy` anybody can log in as anybody, with any password",
-            (*here, "type"),
-            help="use it on a closed network only; `type: generic-oauth` is for everything else",
-        )
-        if oauth:
-            report.add(
-                "LC601",
-                "`oauth` is for `type: generic-oauth`",
-                (*here, "oauth"),
-                key=True,
-                related=(kind,),
-                help="delete `oauth`, or change the type",
-            )
-    elif not oauth:
-        report.add(
-            "LC601",
-            "`type: generic-oauth` needs `oauth`, the login service",
-            here,
-            related=(kind,),
-            help="add `oauth: {client_id: …, client_secret: {name: …}, authorize_url: …, …}`",
-        )
-    if authenticator["allowed_groups"] and not (oauth and oauth["groups_claim"]):
-        report.add(
-            "LC601",
-            "`allowed_groups` needs `groups_claim`, which says what groups a user is in",
-            (*here, "allowed_groups"),
-            key=True,
-            help="add `groups_claim` below `oauth`, or list people under `allowed_users`",
-        )
+    _check_size(deployment, options, report)
 
 
 def _check_options(options: Mapping[str, Any], report: Report) -> None:
@@ -103,6 +83,15 @@ def _check_options(options: Mapping[str, Any], report: Report) -> None:
             key=True,
             help="say what a session reserves: `session: {reserve_cpu: 0.5, reserve_memory: 2G}`",
         )
+    if session["private_network"] and session["networks"]:
+        report.add(
+            "LC601",
+            "`networks` lists some private networks, and `private_network` opens all of them",
+            (*_HERE, "session", "networks"),
+            key=True,
+            related=(Label((*_HERE, "session", "private_network"), "all of them"),),
+            help="delete one of them",
+        )
     if options["cull"]["max_age"] and not options["cull"]["timeout"]:
         report.add(
             "LC601",
@@ -111,24 +100,144 @@ def _check_options(options: Mapping[str, Any], report: Report) -> None:
             key=True,
             help="set `timeout` to the same number of seconds",
         )
-    if not options["ingress"]["tls_secret"]:
+
+
+# ── mounts ────────────────────────────────────────────────────────────────────────────────────────────
+
+_BRICKS_AT = {
+    "hostPath": (re.compile(_PATH), "a directory of the nodes, such as /srv/bricks"),
+    "nfs": (
+        re.compile(r"nfs:.*|pvc:.*"),
+        "an export or a claim, such as nfs:nfs.example.org:/bricks or pvc:bricks",
+    ),
+}
+
+
+def _check_mounts(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
+    kind, at = options["mounts"], options["bricks_at"]
+    chosen = Label((*_HERE, "mounts"), "how bricks are mounted")
+    pattern, words = _BRICKS_AT.get(kind, (None, ""))
+    if pattern and not at:
         report.add(
-            "LC603",
-            "no certificate is named, so the Ingress speaks plain HTTP",
-            (*_HERE, "ingress") if options["ingress"]["class"] else _HERE,
-            help="add `ingress: {tls_secret: NAME}`, unless something before the Ingress ends TLS",
+            "LC601",
+            f"`mounts: {kind}` needs `bricks_at`, where bricks lie unpacked",
+            (*_HERE, "mounts"),
+            help=f"add `bricks_at`: {words}",
         )
-    if options["gitops"] == "argocd":
-        # argoproj/argo-cd renders with `helm template`, where the chart's `lookup` finds nothing.
+    elif at and not pattern:
         report.add(
-            "LC603",
-            "Argo CD renders the chart without looking at the cluster, so it draws three secrets anew each time, "
-            "and restarts the hub",
-            (*_HERE, "gitops"),
-            help="give hub.config.ConfigurableHTTPProxy.auth_token, hub.config.JupyterHub.cookie_secret and "
-            "hub.config.CryptKeeper.keys in a second values file from your secret store; "
-            "hub.existingSecret alone does not help",
+            "LC601",
+            f"`bricks_at` is for `mounts: hostPath` and `mounts: nfs`, and with `mounts: {kind}` nothing lies there",
+            (*_HERE, "bricks_at"),
+            key=True,
+            related=(chosen,) if kind != "image" else (),
+            help="delete it, or change `mounts`",
         )
+    elif pattern and not (pattern.fullmatch(at) and _SOURCE.fullmatch(at)):
+        report.add(
+            "LC601",
+            f"{at!r} is nothing that `mounts: {kind}` can mount",
+            (*_HERE, "bricks_at"),
+            related=(chosen,),
+            help=f"name {words}",
+        )
+    _check_puller(deployment, options, report)
+    if options["volumes"] == "list":
+        _check_list(deployment, options, report)
+
+
+def _check_puller(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
+    kind, prepull = options["mounts"], options["prepull"]
+    if prepull == "daemonset" and kind not in ("image", "csi"):
+        report.add(
+            "LC601",
+            f"the DaemonSet fetches bricks by mounting them, and with `mounts: {kind}` they are no volumes",
+            (*_HERE, "prepull"),
+            key=True,
+            related=(Label((*_HERE, "mounts"), "how bricks are mounted"),),
+            help="delete `prepull`, or write `prepull: chart`",
+        )
+    runs = kind == "copy" or (prepull == "chart" and kind in ("image", "csi"))
+    option = "mounts" if kind == "copy" else "prepull"
+    told: set[str] = set()
+    for profile in deployment.profiles if runs else ():
+        for brick in (*profile.bricks, *profile.offers):
+            if brick.shell or brick.name in told:
+                continue
+            told.add(brick.name)
+            report.add(
+                "LC602",
+                f"`{option}: {options[option]}` runs a shell in every brick, and brick {brick.called!r} does not say "
+                "that it has one",
+                brick.origin,
+                related=(
+                    Label((*_HERE, option), "this runs a shell"),
+                    Label(
+                        brick.declared, "the catalog says `shell: true` of a brick that has /bin/sh", key=True
+                    ),
+                ),
+                help="use another way, or have the brick built with a shell and the label "
+                "org.gaia-data.lego.brick.shell=/bin/sh",
+            )
+
+
+def _check_list(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
+    chosen = Label((*_HERE, "volumes"), "chosen here")
+    offering = next((profile for profile in deployment.profiles if profile.offers), None)
+    if len(deployment.profiles) > 1 or offering:
+        place = (*offering.origin, "offer") if offering else deployment.profiles[1].origin
+        report.add(
+            "LC602",
+            "`volumes: list` can say one composition for everybody: a second one, or a brick that is offered, would "
+            "take the home away",
+            place,
+            key=True,
+            related=(chosen,),
+            help="use chart 4.3.0 or newer and delete `volumes`, or keep one profile that offers nothing",
+        )
+    if options["mounts"] == "copy":
+        report.add(
+            "LC601",
+            "with `volumes: list` no copies can be made",
+            (*_HERE, "mounts"),
+            related=(chosen,),
+            help="use `mounts: image`, or a newer chart",
+        )
+
+
+def _check_home(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
+    home = options["home"]
+    claim = Label((*_HERE, "home", "claim"), "one claim for all homes")
+    if home["claim"] and home["storage_class"]:
+        report.add(
+            "LC601",
+            "`storage_class` is for claims that are made, and the one for all homes is there already",
+            (*_HERE, "home", "storage_class"),
+            key=True,
+            related=(claim,),
+            help="delete one of them",
+        )
+    if home["claim"] and deployment.home_size is not None:
+        report.add(
+            "LC602",
+            "homes that share a claim have no size of their own: only the file system can set a quota",
+            ("center", "storage", "home", "size"),
+            related=(claim,),
+            help="write `storage: {home: {size: null}}`, or let every user have a claim",
+        )
+    first = deployment.profiles[0].system
+    for profile in deployment.profiles[1:]:
+        mine = profile.system
+        if mine.uid and first.uid and (mine.uid, mine.gid) != (first.uid, first.gid):
+            report.add(
+                "LC603",
+                f"sessions of {profile.slug!r} run as {mine.uid}:{mine.gid} and those of "
+                f"{deployment.profiles[0].slug!r} as {first.uid}:{first.gid}, and they share the user's home",
+                mine.origin,
+                related=(Label(first.origin, "the other system image"),),
+                help="use system images with one uid and gid in all profiles, or the one finds files of the other "
+                "that it may not change",
+            )
 
 
 def _check_groups(deployment: Deployment, oauth: Mapping[str, Any] | None, report: Report) -> None:
@@ -143,7 +252,7 @@ def _check_groups(deployment: Deployment, oauth: Mapping[str, Any] | None, repor
             )
 
 
-def _check_profile(profile: Composition, session: Mapping[str, Any], report: Report) -> None:
+def _check_profile(profile: Composition, options: Mapping[str, Any], report: Report) -> None:
     system, limits = profile.system, profile.limits
     if not system.uid:
         report.add(
@@ -153,16 +262,16 @@ def _check_profile(profile: Composition, session: Mapping[str, Any], report: Rep
             system.origin,
             help="use an image with a numeric user other than 0",
         )
-    reserve = session["reserve_memory"]
-    for key, asked, most in (
-        ("reserve_cpu", round(session["reserve_cpu"] * 1000) if session["reserve_cpu"] else 0, limits.cpu),
-        ("reserve_memory", int(reserve[:-1]) * _UNITS[reserve[-1]] if reserve else 0, limits.memory),
+    for key, most, count in (
+        ("reserve_cpu", limits.cpu, _thousandths),
+        ("reserve_memory", limits.memory, _bytes),
     ):
-        if most is not None and asked > most:
+        place, asked = _reserved(profile.slug, key, options)
+        if most is not None and asked and count(asked) > most:
             report.add(
                 "LC601",
                 f"`{key}` is more than the limit of profile {profile.slug!r}, so Kubernetes refuses its sessions",
-                (*_HERE, "session", key),
+                place,
                 related=(Label((*profile.origin, "resources"), "the limit"),),
                 help="set aside less, or raise the limit",
             )
@@ -174,6 +283,93 @@ def _check_profile(profile: Composition, session: Mapping[str, Any], report: Rep
                 brick.origin,
                 help="mount it always, with `bricks:`, or rename it in the catalog",
             )
+
+
+def _thousandths(cores: float) -> int:
+    return round(cores * 1000)
+
+
+def _bytes(size: str) -> int:
+    return int(size[:-1]) * _UNITS[size[-1]]
+
+
+def _reserved(slug: str, key: str, options: Mapping[str, Any]) -> tuple[Path, Any]:
+    """What a profile sets aside, and where that is said: for itself, or for every session."""
+    own = options["profiles"].get(slug)
+    if own and own[key]:
+        return (*_HERE, "profiles", slug, key), own[key]
+    return (*_HERE, "session", key), options["session"][key]
+
+
+def _check_placements(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
+    by_slug = {profile.slug: profile for profile in deployment.profiles}
+    for slug, placement in options["profiles"].items():
+        here = (*_HERE, "profiles", slug)
+        profile = by_slug.get(slug)
+        if profile is None:
+            guess = nearest(slug, by_slug)
+            known = ", ".join(map(repr, by_slug))
+            report.add(
+                "LC601",
+                f"there is no profile {slug!r}",
+                here,
+                key=True,
+                help=f"did you mean {guess!r}?" if guess else f"the profiles are {known}",
+            )
+            continue
+        for key, value in placement["node_selector"].items():
+            if options["session"]["node_selector"].get(key) == value:
+                report.add(
+                    "LC601",
+                    f"every session asks for nodes with {key}={value} already",
+                    (*here, "node_selector", key),
+                    key=True,
+                    help="delete it",
+                )
+        name, limits = placement["gpu_resource"], profile.limits
+        if name and not (
+            limits.gpus
+            and name.startswith(f"{limits.gpu_vendor}.com/")
+            and name != f"{limits.gpu_vendor}.com/gpu"
+        ):
+            report.add(
+                "LC601",
+                f"{name!r} is what GPUs of {limits.gpu_vendor} are called when nothing is said"
+                if limits.gpus and name == f"{limits.gpu_vendor}.com/gpu"
+                else f"profile {slug!r} asks for "
+                + (f"GPUs of {limits.gpu_vendor}, and {name!r} is none" if limits.gpus else "no GPU"),
+                (*here, "gpu_resource"),
+                related=(Label((*profile.origin, "resources"), "what the profile asks for", key=True),),
+                help="delete it"
+                if not limits.gpus or name.endswith(".com/gpu")
+                else "name a resource of theirs",
+            )
+
+
+_MOST_BYTES = 2**20 - 2**14
+"""Of values.yaml: the chart puts it into a Secret, with a little more; one holds 1 MiB."""
+
+
+def _check_size(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
+    """The values fit into the hub's Secret (kubernetes/api:core/v1/types.go, ``MaxSecretSize``)."""
+    if sum(len(profile.bricks) + len(profile.offers) for profile in deployment.profiles) < _FEW:
+        return
+    from lego_compile.targets.z2jh.emit import emit
+    from lego_compile.targets.z2jh.lower import lower
+
+    size = len(emit(lower(deployment, options))["values.yaml"].data)
+    if size > _MOST_BYTES:
+        report.add(
+            "LC602",
+            f"values.yaml would have {size} bytes, and the chart puts it into a Secret, which holds {2**20}",
+            ("center", "profiles"),
+            key=True,
+            help="offer fewer bricks, or divide the centre into two hubs",
+        )
+
+
+_FEW = 200
+"""Bricks of all profiles together that always fit."""
 
 
 def _check_data(data: DataMount, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Trees → YAML files."""
+"""Trees and texts → files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ _HEADER = "Compiled by lego-compile from the centre specification: edit that, no
 
 
 def emit(trees: Mapping[str, Any]) -> dict[str, File]:
-    """Files by path below the target's folder.
+    """Files by path below the target's folder; a text is written as it is, and may be run when it is a script.
 
     Args:
         trees: what ``lower`` made.
     """
-    return {name: File(yaml.dump(tree, _HEADER).encode()) for name, tree in trees.items()}
+    return {
+        name: File(tree.encode(), tree.startswith("#!"))
+        if isinstance(tree, str)
+        else File(yaml.dump(tree, _HEADER).encode())
+        for name, tree in trees.items()
+    }

@@ -1,6 +1,7 @@
 """Helm values → deployment, as the chart, KubeSpawner and Kubernetes read them.
 
-The hub's part and the options are here, sessions in ``lift_profiles``, pods in ``lift_pod``. Imitates
+What decides over the whole is here; who logs in is in ``lift_access``, sessions in ``lift_profiles``, pods in
+``lift_pod``, the other files in ``lift_puller``, ``lift_unpack`` and ``lift_apply``. Imitates
 jupyterhub/zero-to-jupyterhub-k8s:jupyterhub/files/hub/jupyterhub_config.py@4.4.0 over its values.yaml.
 """
 
@@ -15,14 +16,35 @@ from lego_compile.targets import Lifted
 from lego_compile.targets.assets import asset
 from lego_compile.targets.goyaml import Unreadable, load
 from lego_compile.targets.reading import Complaint, Reading
-from lego_compile.targets.z2jh.lift_profiles import compositions
-from lego_compile.targets.z2jh.lift_puller import puller
+from lego_compile.targets.z2jh.lift_access import authenticator, entrance
+from lego_compile.targets.z2jh.lift_apply import applied, values_hash
+from lego_compile.targets.z2jh.lift_leaves import (
+    cores,
+    flag,
+    number,
+    size,
+    table,
+    text,
+    tolerations,
+    whole_size,
+    words,
+)
+from lego_compile.targets.z2jh.lift_profiles import Sessions, compositions
+from lego_compile.targets.z2jh.lift_puller import chart_puller, puller
 from lego_compile.targets.z2jh.lift_text import quantity
+from lego_compile.targets.z2jh.lift_unpack import LIST, SCRIPT, unpacked
+from lego_compile.targets.z2jh.lift_volumes import Setup
 
 VALUES, PULLER = "values.yaml", "brick-puller.yaml"
+_HOMES: dict[str, dict[str, Any]] = {
+    "dynamic": {"name": "volume-{user_server}", "persistentVolumeClaim": {"claimName": "{pvc_name}"}},
+    "static": {"name": "home"},
+}
+"""The home's volume by ``singleuser.storage.type``; the first name is the chart's ``volumeNameTemplate``."""
 
 _CONFIG = ("hub", "config")
 _CUSTOM = ("custom", "lego")
+_STORAGE = ("singleuser", "storage")
 _FIXED: tuple[tuple[Any, Path], ...] = (
     (False, (*_CONFIG, "Authenticator", "allow_existing_users")),
     (
@@ -34,9 +56,6 @@ _FIXED: tuple[tuple[Any, Path], ...] = (
         },
         (*_CONFIG, "KubeSpawner", "container_security_context"),
     ),
-    ("ClusterIP", ("proxy", "service", "type")),
-    (False, ("proxy", "https", "enabled")),
-    (True, ("ingress", "enabled")),
     ("IfNotPresent", ("singleuser", "image", "pullPolicy")),
     ("/lab", ("singleuser", "defaultUrl")),
     (False, ("singleuser", "allowPrivilegeEscalation")),
@@ -53,34 +72,43 @@ def lift(files: Mapping[str, bytes]) -> Lifted:
     Args:
         files: path below the target's folder → bytes.
     """
-    complaints = [
-        Complaint("LC702", f"{name!r} is no file of this target", (name,))
-        for name in files
-        if name not in (VALUES, PULLER)
-    ]
+    complaints: list[Complaint] = []
     values = _read(files, VALUES, complaints)
     if values is None:
         return Lifted(None, {}, {}, tuple(complaints))
+    digest = values_hash(values)
     for value, path in _FIXED:
         values.expect(value, *path)
     places: dict[Path, Path] = {}
     options = _options(values, places)
-    secret = options["pull_secrets"][0] if options["pull_secrets"] else ""
-    profiles, kinds = compositions(values, secret, guard=_guard(values))
+    sessions = compositions(values, _setup(values, options), listed=options["volumes"] == "list")
+    options["profiles"] = sessions.placements
+    _agree(values, sessions, options)
     deployment = _grouped(
-        values, Deployment(values.text(*_CUSTOM, "center"), "", tuple(profiles), home_size=_home_size(values))
+        values,
+        Deployment(
+            values.text(*_CUSTOM, "center"), "", tuple(sessions.profiles), home_size=_home_size(values)
+        ),
     )
-    if kinds and kinds != {options["mounts"]}:
-        values.complain(f"bricks are mounted as {' and '.join(sorted(kinds))}", *_CUSTOM)
-    complaints += values.finish()
-    if options["prepull"] == "daemonset" or PULLER in files:
+    options["prepull"] = chart_puller(values, deployment, options, fetched=PULLER in files)
+    mine = {VALUES}
+    if options["prepull"] == "daemonset":
+        mine.add(PULLER)
         reading = _read(files, PULLER, complaints)
-        if options["prepull"] == "none":
-            complaints.append(
-                Complaint("LC702", f"{PULLER!r} is here, and the values fetch nothing", (PULLER,))
-            )
-        elif reading:
+        if reading:
             complaints += puller(reading, deployment, options)
+    if options["mounts"] in ("hostPath", "nfs"):
+        mine |= {LIST, SCRIPT}
+        complaints += unpacked(files, deployment)
+    asked = applied(files, values, deployment.center, options, digest, complaints)
+    options["apply"] = asked.options
+    mine |= asked.files
+    complaints = [*values.finish(), *complaints]
+    complaints += [
+        Complaint("LC702", f"{name!r} is no file of this target", (name,))
+        for name in files
+        if name not in mine
+    ]
     return Lifted(deployment, options, places, tuple(dict.fromkeys(complaints)))
 
 
@@ -112,19 +140,49 @@ def _guard(values: Reading) -> bool:
 
 
 def _home_size(values: Reading) -> int | None:
-    """Bytes of ``capacity``; None where the chart's default of 10Gi stays."""
-    path = ("singleuser", "storage", "capacity")
-    if not values.has(*path):
+    """Bytes of ``capacity``; None where the chart's default of 10Gi stays, or one claim holds all homes."""
+    path = (*_STORAGE, "capacity")
+    if not values.has(*path) or values.peek(*_STORAGE, "type") == "static":
         return None
-    size = quantity(values.take(*path))
-    if size is None:
+    found = quantity(values.take(*path))
+    if found is None:
         values.complain(f"`capacity` is {values.peek(*path)!r}, which is no size of a volume", *path)
-    return size
+    return found
+
+
+def _setup(values: Reading, options: dict[str, Any]) -> Setup:
+    """What all pods have in common."""
+    kind = values.text(*_STORAGE, "type")
+    home, inside = _HOMES.get(kind, {"name": ""}), ""
+    if kind == "static":
+        values.expect("{username}", *_STORAGE, "static", "subPath")
+        home, inside = (
+            {**home, "persistentVolumeClaim": {"claimName": options["home"]["claim"]}},
+            "{username}",
+        )
+    elif kind == "dynamic":
+        values.expect(home["name"], *_STORAGE, "dynamic", "volumeNameTemplate")
+    else:
+        values.complain(f"homes of type {kind!r} are lost with the session", *_STORAGE, "type")
+    secrets = options["pull_secrets"]
+    return Setup(home, inside, secrets[0] if secrets else "", options["bricks_at"] or "", _guard(values))
+
+
+def _agree(values: Reading, sessions: Sessions, options: dict[str, Any]) -> None:
+    """What every session has is what the centre's own note says."""
+    if sessions.kinds and sessions.kinds != {options["mounts"]}:
+        values.complain(f"bricks are mounted as {' and '.join(sorted(sessions.kinds))}", *_CUSTOM)
+    options["session"]["shared_memory"] = sessions.shared_memory or None
+    copies = (*_CONFIG, "KubeSpawner", "init_containers")
+    if options["mounts"] == "copy":
+        values.expect({}, *copies)
+    elif values.has(*copies):
+        values.complain("this is for bricks that are copied", *copies)
 
 
 def _grouped(values: Reading, deployment: Deployment) -> Deployment:
     """The deployment with its groups, which our own snippet in the hub's configuration looks after."""
-    listed = {key: _table(values, *_CUSTOM, key) for key in ("profileGroups", "groupMembers")}
+    listed = {key: table(values, *_CUSTOM, key) for key in ("profileGroups", "groupMembers")}
     snippet = ("hub", "extraConfig", "lego-profiles")
     if any(listed.values()) or values.has(*snippet):
         if values.peek(*snippet) == asset("z2jh", "lego_profiles.py").decode():
@@ -150,130 +208,87 @@ def _grouped(values: Reading, deployment: Deployment) -> Deployment:
 
 
 def _options(values: Reading, places: dict[Path, Path]) -> dict[str, Any]:
+    """Every option but those that sessions and other files decide: ``profiles``, ``prepull``, ``apply``."""
+
     def at(option: Path, *path: str | int) -> tuple[str | int, ...]:
         places[option] = values.place(*path)
         return path
 
-    host = _host(values, *at(("host",), "ingress", "hosts"))
-    authenticator = _authenticator(values, host, at)
-    storage_class = at(("home", "storage_class"), "singleuser", "storage", "dynamic", "storageClass")
-    placeholders = _number(values, *at(("placeholders",), "scheduling", "userPlaceholder", "replicas"))
+    way = entrance(values, at)
+    placeholders = number(values, *at(("placeholders",), "scheduling", "userPlaceholder", "replicas"))
     for component in ("podPriority", "userPlaceholder"):
         values.expect(placeholders > 0, "scheduling", component, "enabled")
-    fetches = _flag(values, *at(("prepull",), "prePuller", "continuous", "enabled"))
-    gitops = _text(values, *at(("gitops",), *_CUSTOM, "gitops"))
-    mounts = _text(values, *at(("mounts",), *_CUSTOM, "mounts")) or "image"
+    secrets = at(("pull_secrets",), "imagePullSecrets")
     return {
-        "host": host,
-        "mounts": mounts,
-        "pull_secrets": _pull_secrets(values, *at(("pull_secrets",), "imagePullSecrets")),
-        "prepull": "daemonset" if fetches else "none",
+        **way,
+        "mounts": text(values, *at(("mounts",), *_CUSTOM, "mounts")) or "image",
+        "bricks_at": text(values, *at(("bricks_at",), *_CUSTOM, "bricksAt")),
+        "volumes": text(values, *at(("volumes",), *_CUSTOM, "volumes")) or "map",
+        "pull_secrets": [values.text(*secrets, index, "name") for index in values.indices(*secrets)]
+        if values.has(*secrets)
+        else [],
+        "spawn_page": _spawn_page(values, at),
         "images": {"pause": _pause_image(values, at)},
-        "authenticator": authenticator,
-        "home": {"storage_class": _text(values, *storage_class)},
-        "ingress": _ingress(values, host, at),
+        "authenticator": authenticator(values, way["host"], at),
+        "home": {
+            "storage_class": text(
+                values, *at(("home", "storage_class"), *_STORAGE, "dynamic", "storageClass")
+            ),
+            "claim": text(values, *at(("home", "claim"), *_STORAGE, "static", "pvcName")),
+        },
         "cull": _cull(values, at),
         "session": _session(values, at),
-        "user_scheduler": _flag(values, *at(("user_scheduler",), "scheduling", "userScheduler", "enabled")),
-        "placeholders": placeholders,
-        "hub_secret": _text(values, *at(("hub_secret",), "hub", "existingSecret")),
-        "gitops": gitops,
-    }
-
-
-def _host(values: Reading, *path: str | int) -> str:
-    hosts = _texts(values, *path)
-    if len(hosts) != 1:
-        values.complain("the Ingress needs one host", *path)
-    return hosts[0] if hosts else ""
-
-
-def _authenticator(values: Reading, host: str, at: Any) -> dict[str, Any]:
-    here = (*_CONFIG, "Authenticator")
-    kind = values.text(*at(("authenticator", "type"), *_CONFIG, "JupyterHub", "authenticator_class"))
-    users = _texts(values, *at(("authenticator", "allowed_users"), *here, "allowed_users"))
-    admins = _texts(values, *at(("authenticator", "admin_users"), *here, "admin_users"))
-    section = (*_CONFIG, "GenericOAuthenticator")
-    groups: list[str] = []
-    if values.has(*section, "allowed_groups"):
-        groups = _texts(values, *at(("authenticator", "allowed_groups"), *section, "allowed_groups"))
-    values.expect(not (users or groups), *here, "allow_all")
-    oauth = _oauth(values, host, at) if values.has(*section) else None
-    if kind not in ("generic-oauth", "dummy") or (kind == "generic-oauth") != (oauth is not None):
-        values.complain(f"the authenticator {kind!r} is not set up here", *_CONFIG, "JupyterHub")
-    return {
-        "type": kind, "oauth": oauth, "allowed_users": users, "allowed_groups": groups, "admin_users": admins,
-    }  # fmt: skip
-
-
-def _oauth(values: Reading, host: str, at: Any) -> dict[str, Any]:
-    """jupyterhub/oauthenticator:oauthenticator/{oauth2,generic}.py@17.4.0."""
-    section = (*_CONFIG, "GenericOAuthenticator")
-    values.expect(f"https://{host}/hub/oauth_callback", *section, "oauth_callback_url")
-    secret = ("hub", "extraEnv", "OAUTH_CLIENT_SECRET", "valueFrom", "secretKeyRef")
-    claim = None
-    if values.has(*section, "manage_groups") or values.has(*section, "auth_state_groups_key"):
-        values.expect(True, *section, "manage_groups")
-        key = values.text(*at(("authenticator", "oauth", "groups_claim"), *section, "auth_state_groups_key"))
-        claim = key.removeprefix("oauth_user.")
-        if claim == key:
-            values.complain(f"{key!r} is no claim of a user", *section, "auth_state_groups_key")
-    place = ("authenticator", "oauth")
-    texts = {
-        name: values.text(*at((*place, name), *section, name))
-        for name in (
-            "client_id", "authorize_url", "token_url", "userdata_url", "login_service", "username_claim",
-        )
-    }  # fmt: skip
-    return {
-        **texts,
-        "client_secret": {
-            name: values.text(*at((*place, "client_secret", name), *secret, name)) for name in ("name", "key")
+        "hub": {
+            "storage_class": text(
+                values, *at(("hub", "storage_class"), "hub", "db", "pvc", "storageClassName")
+            ),
+            "storage_size": whole_size(values, *at(("hub", "storage_size"), "hub", "db", "pvc", "storage")),
+            "node_selector": words(values, *at(("hub", "node_selector"), "hub", "nodeSelector")),
         },
-        "scope": _texts(values, *at((*place, "scope"), *section, "scope")),
-        "groups_claim": claim,
+        "user_scheduler": flag(values, *at(("user_scheduler",), "scheduling", "userScheduler", "enabled")),
+        "placeholders": placeholders,
+        "hub_secret": text(values, *at(("hub_secret",), "hub", "existingSecret")),
+        "gitops": text(values, *at(("gitops",), *_CUSTOM, "gitops")),
     }
 
 
-def _ingress(values: Reading, host: str, at: Any) -> dict[str, Any]:
-    secret = None
-    if values.has("ingress", "tls"):
-        values.expect([host], "ingress", "tls", 0, "hosts")
-        secret = values.text(*at(("ingress", "tls_secret"), "ingress", "tls", 0, "secretName"))
-    return {
-        "class": _text(values, *at(("ingress", "class"), "ingress", "ingressClassName")),
-        "tls_secret": secret,
-        "annotations": _words(values, *at(("ingress", "annotations"), "ingress", "annotations")),
-    }
+def _spawn_page(values: Reading, at: Any) -> str:
+    """KubeSpawner renders ``profile_form_template`` instead of its own page (``_render_options_form``)."""
+    path = at(("spawn_page",), *_CONFIG, "KubeSpawner", "profile_form_template")
+    if not values.has(*path):
+        return "selects"
+    if values.take(*path) != asset("z2jh", "form.html").decode():
+        values.complain("the spawn page is not the one that lego-compile ships", *path, code="LC704")
+    return "checkboxes"
 
 
 def _cull(values: Reading, at: Any) -> dict[str, Any]:
-    if not _flag(values, "cull", "enabled"):
+    if not flag(values, "cull", "enabled"):
         return {"timeout": 0, "max_age": 0}
-    timeout = _number(values, *at(("cull", "timeout"), "cull", "timeout"))
+    timeout = number(values, *at(("cull", "timeout"), "cull", "timeout"))
     if timeout == 0:
         values.complain("a culler without a timeout takes its own, of ten minutes", "cull", "timeout")
-    return {"timeout": timeout, "max_age": _number(values, *at(("cull", "max_age"), "cull", "maxAge"))}
+    return {"timeout": timeout, "max_age": number(values, *at(("cull", "max_age"), "cull", "maxAge"))}
 
 
 def _session(values: Reading, at: Any) -> dict[str, Any]:
     here = ("singleuser",)
-    cpu_at = at(("session", "reserve_cpu"), *here, "cpu", "guarantee")
-    cpu = values.maybe(*cpu_at)
-    if isinstance(cpu, bool) or not isinstance(cpu, int | float | None):
-        values.complain(f"`guarantee` is {cpu!r}, which is no number", *cpu_at)
-        cpu = None
-    memory_at = at(("session", "reserve_memory"), *here, "memory", "guarantee")
-    memory = values.maybe(*memory_at, default="1G")
-    if not (isinstance(memory, str) or memory == 0):
-        values.complain(f"`guarantee` is {memory!r}, which is no size", *memory_at)
-    private = at(("session", "private_network"), *here, "networkPolicy", "egressAllowRules", "privateIPs")
+    policy = (*here, "networkPolicy")
+    networks = []
+    if values.has(*policy, "egress"):
+        peers = at(("session", "networks"), *policy, "egress", 0, "to")
+        networks = [values.text(*peers, index, "ipBlock", "cidr") for index in values.indices(*peers)]
+    memory = at(("session", "reserve_memory"), *here, "memory", "guarantee")
+    private = at(("session", "private_network"), *policy, "egressAllowRules", "privateIPs")
+    tolerated = at(("session", "tolerations"), *here, "extraTolerations")
     return {
-        "start_timeout": _number(values, *at(("session", "start_timeout"), *here, "startTimeout")),
-        "reserve_cpu": cpu,
-        "reserve_memory": memory if isinstance(memory, str) else None,
-        "node_selector": _words(values, *at(("session", "node_selector"), *here, "nodeSelector")),
-        "private_network": _flag(values, *private),
+        "start_timeout": number(values, *at(("session", "start_timeout"), *here, "startTimeout")),
+        "reserve_cpu": cores(values, *at(("session", "reserve_cpu"), *here, "cpu", "guarantee")),
+        "reserve_memory": size(values, *memory, default="1G"),
+        "node_selector": words(values, *at(("session", "node_selector"), *here, "nodeSelector")),
+        "tolerations": tolerations(values, *tolerated),
+        "private_network": flag(values, *private),
+        "networks": networks,
     }
 
 
@@ -286,47 +301,3 @@ def _pause_image(values: Reading, at: Any) -> str:
     if images[0] != images[1]:
         values.complain(f"pods wait with {images[1]!r} here, and with {images[0]!r} there", "scheduling")
     return images[0]
-
-
-def _pull_secrets(values: Reading, *path: str | int) -> list[str]:
-    if not values.has(*path):
-        return []
-    return [values.text(*path, index, "name") for index in values.indices(*path)]
-
-
-# ── leaves ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _text(values: Reading, *path: str | int) -> str | None:
-    """A text that may be missing."""
-    return values.text(*path) if values.has(*path) else None
-
-
-def _texts(values: Reading, *path: str | int) -> list[str]:
-    return [values.text(*path, index) for index in values.indices(*path)]
-
-
-def _words(values: Reading, *path: str | int) -> dict[str, str]:
-    """A mapping of texts that may be missing."""
-    return {key: values.text(*path, key) for key in values.keys(*path)} if values.has(*path) else {}
-
-
-def _table(values: Reading, *path: str | int) -> dict[str, list[str]]:
-    """A mapping of lists of texts that may be missing."""
-    return {key: _texts(values, *path, key) for key in values.keys(*path)} if values.has(*path) else {}
-
-
-def _flag(values: Reading, *path: str | int) -> bool:
-    value = values.take(*path)
-    if not isinstance(value, bool) and values.has(*path):
-        values.complain(f"this is {value!r}, which is neither true nor false", *path)
-    return value is True
-
-
-def _number(values: Reading, *path: str | int) -> int:
-    value = values.take(*path)
-    if type(value) is not int:
-        if values.has(*path):
-            values.complain(f"this is {value!r}, which is no whole number", *path)
-        return 0
-    return value

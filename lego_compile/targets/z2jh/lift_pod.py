@@ -12,14 +12,18 @@ from typing import Any
 
 from lego_compile.ir.model import BrickMount, DataMount, ImageRef, Limits, Path
 from lego_compile.targets.reading import Reading
-from lego_compile.targets.z2jh.lift_text import byte_count, expanded, formatted, reference
+from lego_compile.targets.z2jh.lift_leaves import cores, size, toleration, whole_size
+from lego_compile.targets.z2jh.lift_text import byte_count, expanded, reference
+from lego_compile.targets.z2jh.lift_volumes import (
+    Setup,
+    brick_image,
+    directory_source,
+    formatted_at,
+    template,
+)
 
-HOME = "volume-{user_server}"
-"""Key and name of the home's volume: ``singleuser.storage.dynamic.volumeNameTemplate`` of the chart."""
-
-HOME_VOLUME = {"name": HOME, "persistentVolumeClaim": {"claimName": "{pvc_name}"}}
 GUARD = "LEGO_BRICK_"
-_GPUS = {"nvidia.com/gpu": "nvidia", "amd.com/gpu": "amd"}
+_VENDORS = {"nvidia.com": "nvidia", "amd.com": "amd"}
 
 
 @dataclass(slots=True)
@@ -31,7 +35,8 @@ class Mounted:
         bricks: without titles; sorted by prefix.
         data: sorted by path.
         environment: without those of the guard.
-        kinds: how bricks are mounted (``image``, ``csi``).
+        kinds: how bricks are mounted (``image``, ``csi``, ``copy``, ``hostPath``, ``nfs``).
+        shared_memory: size of /dev/shm (``2G``); empty for the platform's own.
     """
 
     home: str = ""
@@ -39,6 +44,7 @@ class Mounted:
     data: list[DataMount] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
+    shared_memory: str = ""
 
 
 def apply(traits: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,13 +70,12 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def mounted(pod: Reading, secret: str, *, guard: bool, origin: Callable[[Path], Path]) -> Mounted:
+def mounted(pod: Reading, setup: Setup, origin: Callable[[Path], Path]) -> Mounted:
     """Volumes, their mounts and the variables of a pod.
 
     Args:
-        pod: the traits ``volumes``, ``volume_mounts`` and ``environment``.
-        secret: name of the Secret that the CSI driver has to read; empty for none.
-        guard: whether the guard runs in this pod.
+        pod: the traits ``volumes``, ``volume_mounts``, ``init_containers`` and ``environment``.
+        setup: what all pods have in common.
         origin: path of a trait's entry → place in the artifact.
     """
     result = Mounted()
@@ -96,13 +101,15 @@ def mounted(pod: Reading, secret: str, *, guard: bool, origin: Callable[[Path], 
             pod.complain(f"there is no volume {name!r} to mount", "volume_mounts", key, "name")
             pod.maybe("volume_mounts", key)
         else:
-            _mount(pod, key, volumes[name], path, result, secret, origin(("volumes", volumes[name])))
+            _mount(pod, key, volumes[name], path, result, setup, origin(("volumes", volumes[name])))
+    if not pod.peek("init_containers"):
+        pod.maybe("init_containers")
     for name, key in volumes.items():
         if name not in used:
             pod.complain(f"volume {name!r} is mounted nowhere", "volumes", key)
             pod.maybe("volumes", key)
     result.bricks = [
-        replace(brick, guarded=guard and guards.get(_variable(brick.name)) == brick.prefix)
+        replace(brick, guarded=setup.guard and guards.get(_variable(brick.name)) == brick.prefix)
         for brick in result.bricks
     ]
     for name, prefix in guards.items():
@@ -143,18 +150,6 @@ def _entries(pod: Reading, trait: str) -> Iterator[str | int]:
             pod.maybe(trait, key)
 
 
-def template(pod: Reading, *path: str | int) -> str:
-    """A text that KubeSpawner formats; a complaint when it would put something of the user's into it."""
-    return _formatted(pod, pod.text(*path), path)
-
-
-def _formatted(pod: Reading, text: str, path: Path) -> str:
-    result = formatted(text)
-    if result is None:
-        pod.complain(f"{text!r} has braces that KubeSpawner replaces", *path)
-    return text if result is None else result
-
-
 def _environment(pod: Reading, result: Mounted) -> dict[str, str]:
     """The variables of the guard; the others go into the result."""
     guards = {}
@@ -178,23 +173,32 @@ def _environment(pod: Reading, result: Mounted) -> dict[str, str]:
 
 
 def _mount(
-    pod: Reading, mount: str | int, volume: str | int, path: str, result: Mounted, secret: str, origin: Path
+    pod: Reading, mount: str | int, volume: str | int, path: str, result: Mounted, setup: Setup, origin: Path
 ) -> None:
     value = pod.peek("volumes", volume)
-    if value == HOME_VOLUME:
+    if value == setup.home:
         pod.take("volumes", volume)
+        inside = pod.maybe("volume_mounts", mount, "subPath", default="")
+        if inside != setup.inside:
+            pod.complain(
+                f"`subPath` of the home is {inside!r}, and has to be {setup.inside!r}", "volume_mounts", mount
+            )
         result.home = path
         return
     name = template(pod, "volumes", volume, "name")
+    if name == "shm":
+        pod.expect("/dev/shm", "volume_mounts", mount, "mountPath")  # noqa: S108
+        pod.expect("Memory", "volumes", volume, "emptyDir", "medium")
+        result.shared_memory = whole_size(pod, "volumes", volume, "emptyDir", "sizeLimit") or ""
+        return
     kinds = [each for each in value if each != "name"]
     read_only = pod.maybe("volume_mounts", mount, "readOnly", default=False)
     if not isinstance(read_only, bool):
         pod.complain(f"`readOnly` is {read_only!r}, which is neither true nor false", "volume_mounts", mount)
-    if kinds in (["image"], ["csi"]):
-        image = image_source(pod, kinds[0], secret, "volumes", volume)
+    if name.startswith("brick-"):
         subpath = pod.maybe("volume_mounts", mount, "subPath", default="")
         inside = (
-            _formatted(pod, subpath, ("volume_mounts", mount, "subPath"))
+            formatted_at(pod, subpath, ("volume_mounts", mount, "subPath"))
             if isinstance(subpath, str)
             else None
         )
@@ -204,58 +208,15 @@ def _mount(
             )
         if read_only is not True:
             pod.complain("a brick has to be mounted with `readOnly: true`", "volume_mounts", mount)
-        result.kinds.add(kinds[0])
-        result.bricks.append(
-            BrickMount(name.removeprefix("brick-"), "", image, path, f"/{inside or ''}", origin=origin)
-        )
+        brick = name.removeprefix("brick-")
+        kind, image, inside = brick_image(pod, brick, kinds, volume, inside or "", setup)
+        result.kinds.add(kind)
+        result.bricks.append(BrickMount(brick, "", image, path, f"/{inside}", origin=origin))
         return
-    source = _data_source(pod, kinds, volume, read_only is True)
+    source = directory_source(pod, kinds, volume, read_only is True)
     result.data.append(
         DataMount(name.removeprefix("data-"), path, read_only is not True, source, origin=origin)
     )
-
-
-def image_source(pod: Reading, kind: str, secret: str, *volume: str | int) -> ImageRef:
-    """The image of a brick's volume, be it an image volume or one of the CSI driver."""
-    if kind == "image":
-        where = (*volume, "image", "reference")
-        pod.expect("IfNotPresent", *volume, "image", "pullPolicy")
-    else:
-        where = (*volume, "csi", "volumeAttributes", "image")
-        pod.expect("container-image.csi.k8s.io", *volume, "csi", "driver")
-        pod.expect(True, *volume, "csi", "readOnly")
-        pod.expect("false", *volume, "csi", "volumeAttributes", "pullAlways")
-        if secret:
-            pod.expect(secret, *volume, "csi", "nodePublishSecretRef", "name")
-    text = pod.text(*where)
-    image = reference(text)
-    if image is None:
-        pod.complain(f"{text!r} is no image with a digest", *where)
-    return image or ImageRef(text, "")
-
-
-def _data_source(pod: Reading, kinds: list[str], volume: str | int, read_only: bool) -> str:
-    if kinds == ["hostPath"]:
-        pod.expect("Directory", "volumes", volume, "hostPath", "type")
-        return template(pod, "volumes", volume, "hostPath", "path")
-    if kinds == ["persistentVolumeClaim"]:
-        _same_mode(pod, read_only, "volumes", volume, "persistentVolumeClaim", "readOnly")
-        return "pvc:" + template(pod, "volumes", volume, "persistentVolumeClaim", "claimName")
-    if kinds == ["nfs"]:
-        _same_mode(pod, read_only, "volumes", volume, "nfs", "readOnly")
-        server = template(pod, "volumes", volume, "nfs", "server")
-        return f"nfs:{server}:{template(pod, 'volumes', volume, 'nfs', 'path')}"
-    what = " and ".join(kinds) or "nothing, which Kubernetes makes an empty directory"
-    pod.complain(
-        f"the volume is of {what}, and neither a brick nor a directory of the centre", "volumes", volume
-    )
-    pod.take("volumes", volume)
-    return ""
-
-
-def _same_mode(pod: Reading, read_only: bool, *path: str | int) -> None:
-    if pod.maybe(*path, default=False) is not read_only:
-        pod.complain("the volume and its mount do not agree on `readOnly`", *path)
 
 
 def command(pod: Reading) -> tuple[str, ...]:
@@ -296,18 +257,18 @@ def identity(pod: Reading) -> tuple[int | None, int | None]:
     return values["uid"], values["gid"]
 
 
-def limits(pod: Reading) -> Limits:
-    """What the container may use; KubeSpawner sets no limit for a value that is zero or null."""
-    cpu, memory = pod.maybe("cpu_limit"), pod.maybe("mem_limit")
-    if isinstance(cpu, bool) or not isinstance(cpu, int | float | None):
-        pod.complain(f"`cpu_limit` is {cpu!r}, which is no number", "cpu_limit")
-        cpu = None
-    size = byte_count(memory)
-    if memory is not None and size is None:
+def limits(pod: Reading) -> tuple[Limits, str | None]:
+    """What the container may use, and what its GPUs are called where that is not the vendor's own name.
+
+    KubeSpawner sets no limit for a value that is zero or null.
+    """
+    cpu, memory = cores(pod, "cpu_limit"), pod.maybe("mem_limit")
+    most = byte_count(memory)
+    if memory is not None and most is None:
         pod.complain(
             f"`mem_limit` is {memory!r}, which JupyterHub refuses: it knows K, M, G and T", "mem_limit"
         )
-    gpus, vendor = 0, ""
+    gpus, vendor, resource = 0, "", None
     extra = pod.peek("extra_resource_limits")
     if not isinstance(extra, dict):
         pod.complain(
@@ -315,14 +276,53 @@ def limits(pod: Reading) -> Limits:
         )
         pod.maybe("extra_resource_limits")
     for name in pod.keys("extra_resource_limits") if isinstance(extra, dict) else ():
-        count = extra[name]
-        if (
-            name in _GPUS
-            and not vendor
-            and str(count).isascii()
-            and str(count).isdecimal()
-            and len(str(count)) < 9
-        ):
+        maker, count = _VENDORS.get(name.partition("/")[0], ""), str(extra[name])
+        if maker and not vendor and count.isascii() and count.isdecimal() and len(count) < 9:
             pod.take("extra_resource_limits", name)
-            gpus, vendor = int(count), _GPUS[name]
-    return Limits(round(cpu * 1000) if cpu else None, size or None, gpus, vendor if gpus else "")
+            gpus, vendor = int(count), maker
+            resource = None if name == f"{maker}.com/gpu" else name
+    return Limits(round(cpu * 1000) if cpu else None, most or None, gpus, vendor if gpus else ""), resource
+
+
+def placement(pod: Reading, base: Mapping[str, Any], resource: str | None) -> dict[str, Any]:
+    """Where a profile's pods run and what is set aside, as far as that is not as in all sessions; empty else.
+
+    Args:
+        pod: the traits of the profile.
+        base: those of every session.
+        resource: what ``limits`` found.
+    """
+    selector, every = pod.maybe("node_selector"), base["node_selector"]
+    own: dict[str, str] = {}
+    if (
+        not isinstance(every, dict)
+        or not isinstance(selector, dict)
+        or not all(isinstance(each, str) for each in selector.values())
+    ):
+        pod.complain(f"`node_selector` is {selector!r}, and has to be a mapping of texts", "node_selector")
+    else:
+        own = {key: value for key, value in selector.items() if every.get(key) != value}
+        if not every.keys() <= selector.keys():
+            pod.complain("the profile runs on nodes that are not for sessions", "node_selector")
+    listed, common = pod.peek("tolerations"), base["tolerations"]
+    more: list[dict[str, Any]] = []
+    if not isinstance(common, list) or not isinstance(listed, list) or listed[: len(common)] != common:
+        pod.complain(
+            "`tolerations` replaces those of every session, and has to begin with them", "tolerations"
+        )
+        pod.maybe("tolerations")
+    else:
+        more = [toleration(pod, "tolerations", index) for index in range(len(common), len(listed))]
+        for index in range(len(common)):
+            pod.maybe("tolerations", index)
+        if not listed:
+            pod.maybe("tolerations")
+    cpu, memory = cores(pod, "cpu_guarantee"), size(pod, "mem_guarantee")
+    found = {
+        "node_selector": own,
+        "tolerations": more,
+        "reserve_cpu": None if cpu == base["cpu_guarantee"] else cpu,
+        "reserve_memory": None if memory == (base["mem_guarantee"] or None) else memory,
+        "gpu_resource": resource,
+    }
+    return found if any(found.values()) else {}

@@ -1,12 +1,13 @@
-"""What is mounted: bricks and data of a session, and the DaemonSet that fetches the bricks beforehand."""
+"""What is mounted: KubeSpawner's traits for the bricks and data of a session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lego_compile.ir.model import BrickMount, DataMount, Deployment, ImageRef
-from lego_compile.targets.z2jh.lower_text import pair, template
+from lego_compile.ir.model import BrickMount, DataMount, ImageRef
+from lego_compile.targets.assets import asset
+from lego_compile.targets.z2jh.lower_text import expandable, pair, template
 
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -16,23 +17,29 @@ RESTRICTED = {
 }
 """Security context of a container that Pod Security ``restricted`` lets in."""
 
+NOBODY = 65534
+"""Who copies bricks: the user of the session finds files that are somebody else's."""
+
 
 def mount_traits(
     bricks: Iterable[BrickMount], data: Iterable[DataMount], options: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """KubeSpawner's ``volumes`` and ``volume_mounts`` for bricks and data; both are keyed by the volume's name."""
+    """KubeSpawner's ``volumes``, ``volume_mounts`` and ``init_containers``; all are keyed by name."""
     volumes: dict[str, Any] = {}
     mounts: dict[str, Any] = {}
+    copies: dict[str, Any] = {}
     for brick in bricks:
         name = f"brick-{brick.name}"
-        inside = brick.subpath.strip("/")
-        volumes[name] = {"name": name, **_brick_source(brick.image, options)}
+        source, inside = _brick_source(brick, options)
+        volumes[name] = {"name": name, **source}
         mounts[name] = {
             "name": name,
             "mountPath": template(brick.prefix),
             **pair("subPath", template(inside)),
             "readOnly": True,
         }
+        if options["mounts"] == "copy":
+            copies[f"copy-{brick.name}"] = _copy(brick, name)
     for each in data:
         name = f"data-{each.name}"
         volumes[name] = {"name": name, **_data_source(template(each.source), read_only=not each.writable)}
@@ -41,10 +48,29 @@ def mount_traits(
             "mountPath": template(each.path),
             **pair("readOnly", not each.writable),
         }
-    return {"volumes": volumes, "volume_mounts": mounts}
+    return {"volumes": volumes, "volume_mounts": mounts, "init_containers": copies}
 
 
-def _brick_source(image: ImageRef, options: Mapping[str, Any]) -> dict[str, Any]:
+def place(image: ImageRef) -> str:
+    """Where an unpacked image lies below ``bricks_at``: the path says which one it is."""
+    return f"{image.repository}/{image.digest.replace(':', '-')}"
+
+
+def _brick_source(brick: BrickMount, options: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The volume of a brick, and the path of the environment in it."""
+    kind, inside = options["mounts"], brick.subpath.strip("/")
+    if kind == "copy":
+        return {"emptyDir": {}}, ""
+    if kind in ("image", "csi"):
+        return image_source(brick.image, options), inside
+    at = options["bricks_at"]
+    if at.startswith("pvc:"):
+        return _data_source(at, read_only=True), "/".join(filter(None, (place(brick.image), inside)))
+    return _data_source(f"{at}/{place(brick.image)}", read_only=True), inside
+
+
+def image_source(image: ImageRef, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A volume that is an image: of Kubernetes itself, or of the CSI driver."""
     if options["mounts"] == "image":
         return {"image": {"reference": image.labelled, "pullPolicy": "IfNotPresent"}}
     # One Secret, and none of a service account (warm-metal/container-image-csi-driver:README.md).
@@ -59,6 +85,23 @@ def _brick_source(image: ImageRef, options: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
+def _copy(brick: BrickMount, volume: str) -> dict[str, Any]:
+    script = asset("z2jh", "copy.sh").decode()
+    return {
+        "name": f"copy-{brick.name}",
+        "image": brick.image.labelled,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", "-c", expandable(script), "copy", expandable(brick.subpath)],
+        "volumeMounts": [{"name": volume, "mountPath": "/lego"}],
+        "securityContext": {
+            **RESTRICTED,
+            "runAsUser": NOBODY,
+            "runAsGroup": NOBODY,
+            "readOnlyRootFilesystem": True,
+        },
+    }
+
+
 def _data_source(source: str, *, read_only: bool) -> dict[str, Any]:
     kind, _, rest = source.partition(":")
     if kind == "pvc":
@@ -68,54 +111,3 @@ def _data_source(source: str, *, read_only: bool) -> dict[str, Any]:
         return {"nfs": {"server": server, "path": path, **pair("readOnly", read_only)}}
     # A missing one is an error, not a new directory.
     return {"hostPath": {"path": source, "type": "Directory"}}
-
-
-def puller(deployment: Deployment, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A DaemonSet of pods that wait, with every brick mounted: the chart's own puller needs a shell in each image."""
-    name = "lego-brick-puller"
-    bricks: dict[str, ImageRef] = {}
-    for profile in deployment.profiles:
-        for brick in (*profile.bricks, *profile.offers):
-            bricks[f"{brick.name}-{brick.image.digest[7:19]}"] = brick.image
-    restricted = {**RESTRICTED, "readOnlyRootFilesystem": True}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/name": name}},
-        "spec": {
-            "selector": {"matchLabels": {"app.kubernetes.io/name": name}},
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}},
-            "template": {
-                "metadata": {"labels": {"app.kubernetes.io/name": name}},
-                "spec": {
-                    "automountServiceAccountToken": False,
-                    "terminationGracePeriodSeconds": 0,
-                    **pair("imagePullSecrets", [{"name": each} for each in options["pull_secrets"]]),
-                    **pair("nodeSelector", dict(options["session"]["node_selector"])),
-                    "tolerations": [  # the nodes that the chart keeps for users
-                        {"key": key, "operator": "Equal", "value": "user", "effect": "NoSchedule"}
-                        for key in ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
-                    ],
-                    "securityContext": {"runAsUser": 65534, "runAsGroup": 65534},
-                    "containers": [
-                        {
-                            "name": "pause",
-                            "image": options["images"]["pause"],
-                            "resources": {
-                                "requests": {"cpu": "1m", "memory": "8Mi"},
-                                "limits": {"memory": "32Mi"},
-                            },
-                            "securityContext": restricted,
-                            "volumeMounts": [
-                                {"name": each, "mountPath": f"/bricks/{each}", "readOnly": True}
-                                for each in sorted(bricks)
-                            ],
-                        }
-                    ],
-                    "volumes": [
-                        {"name": each, **_brick_source(bricks[each], options)} for each in sorted(bricks)
-                    ],
-                },
-            },
-        },
-    }

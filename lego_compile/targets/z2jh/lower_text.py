@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lego_compile.ir.model import ImageRef
+
 _UNITS = (("T", 1024**4), ("G", 1024**3), ("M", 1024**2), ("K", 1024))
 
 
@@ -41,3 +43,11 @@ def size_text(size: int) -> str:
     """Bytes with the largest unit that leaves a whole number; units are powers of 1024 (``8G``)."""
     unit, factor = next((each for each in _UNITS if size % each[1] == 0), _UNITS[-1])
     return f"{size // factor}{unit}"
+
+
+def name_and_tag(image: ImageRef) -> dict[str, str]:
+    """The chart joins both with a colon, and knows no digest; the last colon is as good a place as any."""
+    name, _, tag = image.labelled.rpartition(":")
+    if image.tag:
+        name, tag = image.repository, f"{image.tag}@{image.digest}"
+    return {"name": name, "tag": tag}

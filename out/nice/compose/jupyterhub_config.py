@@ -29,6 +29,7 @@ CLAIMED: str | None = AUTHENTICATOR["oauth"] and AUTHENTICATOR["oauth"]["groups_
 LISTED: dict[str, list[str]] = (
     {} if CLAIMED else {name: users for name, users in CENTER["groups"].items() if users}
 )
+INCLUDE = "include"  # the key that a name without a key stands for
 SECRETS = Path(os.environ.get("LEGO_SECRETS", "/run/secrets"))
 
 # Runs in the session's container before the server. Arguments: prefixes of the bricks, --, the command.
@@ -72,11 +73,39 @@ def chosen(spawner: Any, options: Any) -> tuple[dict[str, Any], list[dict[str, A
     if not isinstance(slug, str) or slug not in open_to_user:
         raise refusal(400, "there is no such profile for you")
     profile = open_to_user[slug]
-    offered = {brick["name"] for brick in profile["offers"]}
-    ticked = options.get("bricks", [])
-    if not isinstance(ticked, list) or not all(isinstance(name, str) and name in offered for name in ticked):
+    return profile, [*profile["bricks"], *ticked(profile, options.get("bricks", []))]
+
+
+def ticked(profile: dict[str, Any], wishes: Any) -> list[dict[str, Any]]:
+    """The offered bricks that are asked for, one release of each at the most."""
+    found = [meant(profile, wish) for wish in wishes] if isinstance(wishes, list) else [None]
+    if None in found:
         raise refusal(400, "this profile does not offer such a brick")
-    return profile, [*profile["bricks"], *(brick for brick in profile["offers"] if brick["name"] in ticked)]
+    bricks = [brick for brick in profile["offers"] if brick in found]
+    if len({brick["name"] for brick in bricks}) < len(bricks):
+        raise refusal(400, "a session has one release of a brick")
+    return bricks
+
+
+def meant(profile: dict[str, Any], wish: Any) -> dict[str, Any] | None:
+    """The offered brick that NAME or NAME@KEY stands for, or None.
+
+    Choices are stored: a key that is retired, or a name that comes with no release, is the first release that there is.
+    """
+    name, at, key = wish.partition("@") if isinstance(wish, str) else ("", "", "")
+    key = key if at else INCLUDE
+    releases = [brick for brick in profile["offers"] if brick["name"] == name]
+    for brick in releases:
+        if brick.get("choice") == key:
+            return brick
+    stored = [INCLUDE, *profile.get("retired", {}).get(name, [])]
+    return releases[0] if releases and key in stored else None
+
+
+def spelled(brick: dict[str, Any]) -> str:
+    """What stands for an offered brick."""
+    key = brick.get("choice", INCLUDE)
+    return str(brick["name"] if key == INCLUDE else f"{brick['name']}@{key}")
 
 
 def default(profiles: dict[str, dict[str, Any]]) -> str:
@@ -227,11 +256,10 @@ def options_form(spawner: Any) -> str:
         profile, bricks = chosen(spawner, {})
     if len(profiles) == 1 and not profile["offers"]:
         return ""
-    names = {brick["name"] for brick in bricks}
-    return "\n".join([STYLE, *(choice(each, each is profile, names) for each in profiles)])
+    return "\n".join([STYLE, *(choice(each, each is profile, bricks) for each in profiles)])
 
 
-def choice(profile: dict[str, Any], on: bool, ticked: set[str]) -> str:
+def choice(profile: dict[str, Any], on: bool, bricks: list[dict[str, Any]]) -> str:
     """One profile with the bricks that it offers."""
     slug = html.escape(profile["slug"])
     lines = [
@@ -243,19 +271,31 @@ def choice(profile: dict[str, Any], on: bool, ticked: set[str]) -> str:
         lines.append(f"<p>{html.escape(profile['description'])}</p>")
     if profile["offers"]:
         lines.append('<fieldset class="lego-offers"><legend>Add to it</legend>')
-        for brick in profile["offers"]:
-            name = html.escape(brick["name"])
-            mark = " checked" if on and brick["name"] in ticked else ""
-            box = f'<input type="checkbox" name="bricks-{slug}" value="{name}"{mark}>'
-            lines.append(f"<div><label>{box} {html.escape(brick['title'])}</label></div>")
+        for name in dict.fromkeys(brick["name"] for brick in profile["offers"]):
+            releases = [brick for brick in profile["offers"] if brick["name"] == name]
+            box = control(f"bricks-{slug}", releases, bricks if on else [])
+            lines.append(f"<div><label>{box} {html.escape(releases[0]['title'])}</label></div>")
         lines.append("</fieldset>")
     return "\n".join([*lines, "</div>"])
 
 
+def control(field: str, releases: list[dict[str, Any]], bricks: list[dict[str, Any]]) -> str:
+    """A box to tick for a brick, or a list to choose from when it comes in several releases."""
+    if len(releases) == 1:
+        mark = " checked" if releases[0] in bricks else ""
+        return f'<input type="checkbox" name="{field}" value="{html.escape(spelled(releases[0]))}"{mark}>'
+    lines = [f'<select name="{field}">', '<option value="">no</option>']
+    for brick in releases:
+        mark = " selected" if brick in bricks else ""
+        value, label = html.escape(spelled(brick)), html.escape(brick["release"])
+        lines.append(f'<option value="{value}"{mark}>{label}</option>')
+    return "".join([*lines, "</select>"])
+
+
 def options_from_form(form: dict[str, list[str]]) -> dict[str, Any]:
-    """What the form says, unchecked. Boxes of a profile that was not chosen do not count."""
+    """What the form says, unchecked. Boxes of a profile that was not chosen do not count, and "no" is empty."""
     slug = (form.get("profile") or [""])[0]
-    return {"profile": slug, "bricks": form.get(f"bricks-{slug}", [])}
+    return {"profile": slug, "bricks": [wish for wish in form.get(f"bricks-{slug}", []) if wish]}
 
 
 # --- JupyterHub -----------------------------------------------------------------------------------------------

@@ -65,7 +65,9 @@ def execute(words):
             with open(HERE + "/session", "w") as file:
                 json.dump([mount["src"], os.stat(mount["src"]).st_mode & 0o777, sorted(os.listdir(mount["src"]))], file)
         elif mount["dst"].startswith(HERE):
-            if "image-src" in mount and "forbidden" not in open(mount["src"]).read():
+            if "image-src" in mount and "forbidden" in open(mount["src"]).read():
+                shutil.rmtree(mount["dst"], ignore_errors=True)  # of an earlier session
+            elif "image-src" in mount:
                 os.makedirs(mount["dst"] + "/conda-meta", exist_ok=True)
                 open(mount["dst"] + "/conda-meta/history", "w").close()
             elif os.path.isdir(mount["src"]):

@@ -212,6 +212,10 @@ def test_many_bricks_are_a_warning() -> None:
     many = tuple(replace(brick, name=f"b{i}", prefix=f"/opt/bricks/b{i:02}") for i in range(31))
     assert [] == found(in_first(bricks=many[:30], offers=()), options())
     assert [("LC603", ("bricks",))] == found(in_first(bricks=many[:30], offers=many[30:]), options())
+    releases = tuple(
+        replace(many[29], choice=f"v{number}", release=str(number), origin=()) for number in range(5)
+    )
+    assert [] == found(in_first(bricks=many[:29], offers=releases), options())
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,22 @@ import csv
 import json
 import os
 import pwd
+import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import time
 from dataclasses import dataclass
-from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
 
-from lego_compile.ir.model import Composition
+import lego_compile.targets.apptainer as target
+from lego_compile.choices import key_of
+from tests.strategies import choices, labels, spelled
 from tests.targets.apptainer.conftest import Installed, prepare
 
 HOME = pwd.getpwuid(os.getuid()).pw_dir
@@ -71,12 +74,6 @@ def parsed(line: str) -> Session:
     )
 
 
-def choices(profile: Composition) -> list[tuple[str, ...]]:
-    """Every set of offered bricks that a user can tick."""
-    names = [brick.name for brick in profile.offers]
-    return list(chain.from_iterable(combinations(names, count) for count in range(len(names) + 1)))
-
-
 def stored(center: Installed, digest: str) -> str:
     """The file of an image in the store."""
     return str(center.store / center.records()[f"sif {digest}"]["file"])
@@ -86,14 +83,11 @@ def test_every_choice_is_the_composition(ready: Installed) -> None:
     """For every profile and all ticked bricks, the command line has its mounts, variables and command, and no more."""
     for profile in ready.deployment.profiles:
         for ticked in choices(profile):
-            words = ["-c", profile.slug, "-b", ",".join(ticked), "--dry-run"]
+            words = ["-c", profile.slug, "-b", ",".join(brick.called for brick in ticked), "--dry-run"]
             done = ready.run("lego-launch", *words, JUPYTERHUB_SERVICE_URL="http://0.0.0.0:8888/user/ada/")
             assert 0 == done.returncode, done.stderr
             session = parsed(done.stdout)
-            bricks = sorted(
-                [*profile.bricks, *(brick for brick in profile.offers if brick.name in ticked)],
-                key=lambda brick: brick.prefix,
-            )
+            bricks = sorted([*profile.bricks, *ticked], key=lambda brick: brick.prefix)
             expected: list[dict[str, str]] = [
                 {"type": "bind", "src": f"{ready.runtime.here}/lego-SESSION", "dst": "/run/lego"},
                 {"type": "bind", "src": f"{ready.root}/jupyter", "dst": "/run/lego/etc", "ro": "ro"},
@@ -128,10 +122,48 @@ def test_every_choice_is_the_composition(ready: Installed) -> None:
             assert stored(ready, profile.system.image.digest) == session.system
             assert dict(profile.environment).items() <= session.environment.items()
             assert list(profile.command) == session.command
-            assert [f"{brick.name}={brick.prefix}" for brick in bricks] == session.guarded[0]
+            assert [f"{brick.called}={brick.prefix}" for brick in bricks] == session.guarded[0]
             assert [HOME, *(data.path for data in profile.data)] == session.guarded[1]
             gpu = ["--nv"] if profile.limits.gpus else []
             assert ["--cleanenv", "--no-eval", f"--pwd {HOME}", *gpu] == session.flags
+
+
+@pytest.mark.parametrize(
+    ("slug", "word", "release"),
+    [
+        ("ocean", "ml", "2026.10"),
+        ("ocean", "ml@include", "2026.10"),
+        ("ocean", "ml@2026.10", "2026.10"),
+        ("ocean", "ml@2026.3", "2026.3"),
+        ("ocean", "ml@v2026-3", "2026.3"),
+        ("ocean", "ml@v2025-1", "2026.10"),
+        ("ocean", "ml@2025.1", "2026.10"),
+        ("ocean", "notebook@include", "2026.01.30"),
+        ("ocean", "notebook@2025.7.1", "2026.01.30"),
+        ("field", "climate", "2026.3"),
+        ("field", "climate@include", "2026.3"),
+        ("field", "climate@v2026-10", "2026.10"),
+    ],
+)
+def test_a_word_has_one_meaning(ready: Installed, slug: str, word: str, release: str) -> None:
+    """A release by its name or its key; what was offered once, and a brick without a release, are the first one."""
+    (profile,) = (each for each in ready.deployment.profiles if each.slug == slug)
+    (brick,) = (
+        each for each in profile.offers if (each.name, each.image.tag) == (word.partition("@")[0], release)
+    )
+    done = ready.run("lego-launch", "-c", slug, "-b", f"{word},{word},{spelled(brick)}", "--dry-run")
+    assert 0 == done.returncode, done.stderr
+    mounts = [mount for mount in parsed(done.stdout).mounts if mount["dst"] == brick.prefix]
+    assert [stored(ready, brick.image.digest)] == [mount["src"] for mount in mounts]
+
+
+@given(labels)
+def test_the_launcher_knows_the_keys_of_releases(label: str) -> None:
+    """A release that was retired is found by its name, since the launcher makes keys of names as the compiler does."""
+    assert key_of(label) == LAUNCHER["key_of"](label)
+
+
+LAUNCHER = runpy.run_path(str(Path(target.__file__).parent / "assets" / "lego-launch"), run_name="launcher")
 
 
 def test_without_a_hub_it_is_jupyterlab(ready: Installed) -> None:
@@ -271,7 +303,23 @@ def test_the_status_is_that_of_the_command(ready: Installed, command: list[str],
     ("words", "says"),
     [
         (["-c", "depe"], "there is no profile 'depe'; try one of: ocean, field, deep"),
-        (["-b", "clouds"], "brick 'clouds' is not offered by 'ocean'; it offers: ml, notebook"),
+        (
+            ["-b", "clouds"],
+            "brick 'clouds' is not offered by 'ocean'; it offers: ml@2026.10 or ml@2026.3, notebook",
+        ),
+        (
+            ["-b", "notebook,ml@2024.1"],
+            "brick 'ml@2024.1' is not offered by 'ocean'; it offers: ml@2026.10 or ml@2026.3, notebook",
+        ),
+        (
+            ["-c", "field", "-b", "climate@"],
+            "brick 'climate@' is not offered by 'field'; it offers: climate@2026.3 or climate@2026.10",
+        ),
+        (["-b", "ml,ml@2026.3"], "a session has one release of a brick, and not ml@2026.10 and ml@2026.3"),
+        (
+            ["-c", "field", "-b", "climate@2026.10,climate@include"],
+            "a session has one release of a brick, and not climate@2026.10 and climate@2026.3",
+        ),
         (["-c", "deep", "-b", "ocean"], "brick 'ocean' is not offered by 'deep'; it offers: none"),
     ],
 )
@@ -284,8 +332,9 @@ def test_what_a_profile_does_not_offer_is_refused(ready: Installed, words: list[
 def test_profiles_are_listed(ready: Installed) -> None:
     """People see what they can start, in the order of the spawn page."""
     assert [
-        "ocean (default): Profile ocean", "  bricks: climate, ocean", "  may add: ml, notebook",
-        "field: Profile field", "  bricks: ocean, notebook", "deep: Profile deep", "  bricks: ml",
+        "ocean (default): Profile ocean", "  bricks: climate, ocean", "  may add: ml@2026.10 or ml@2026.3, notebook",
+        "field: Profile field", "  bricks: ocean, notebook", "  may add: climate@2026.3 or climate@2026.10",
+        "deep: Profile deep", "  bricks: ml",
     ] == ready.run("lego-launch", "--list").stdout.splitlines()  # fmt: skip
 
 

@@ -41,6 +41,31 @@ def test_every_image_is_pulled_once_by_its_digest(installed: Installed) -> None:
     ]
 
 
+def test_every_release_is_tried_and_never_two_at_once(installed: Installed) -> None:
+    """As many sessions as there are releases try all of them; each has a kind of every brick that is offered."""
+    assert 0 == installed.run("lego-materialize").returncode
+    tried = [" ".join(call["words"]) for call in installed.runtime.calls() if call["words"][0] == "exec"]
+    assert 2 + 2 + 1 == len(tried)
+    for profile, sessions in zip(
+        installed.deployment.profiles, (tried[:2], tried[2:4], tried[4:]), strict=True
+    ):
+        for releases in profile.offered.values():
+            files = [each.image.digest.removeprefix("sha256:") for each in releases]
+            mounted = [[file for file in files if file in session] for session in sessions]
+            assert {1} == {len(each) for each in mounted}
+            assert set(files) == {file for each in mounted for file in each}
+
+
+def test_a_release_that_does_not_start_is_named(installed: Installed) -> None:
+    """One broken release is enough for its profile to fail, and the message says which it is."""
+    installed.runtime.publish("sha256:" + "1" * 64, "forbidden 4")
+    done = installed.run("lego-materialize")
+    assert (1, True) == (done.returncode, "lego: brick ml@2026.3 is not at" in done.stderr)
+    assert ["profile ocean: fails", "profile field: starts", "profile deep: starts"] == [
+        line for line in done.stderr.splitlines() if line.startswith("profile")
+    ]
+
+
 def test_the_store_holds_files_that_nobody_changes(installed: Installed) -> None:
     """A file is called after its digest and read-only, and nothing else is left in the store."""
     installed.run("lego-materialize", "--no-try")
@@ -91,9 +116,9 @@ def test_a_digest_that_the_registry_lacks_leaves_nothing_behind(installed: Insta
     assert 1 == done.returncode
     assert "brick-ocean@sha256:" in done.stderr.replace(":2026.10", "")
     assert "has no system partition" in done.stderr
-    assert "2 of 6 images failed" in done.stderr
+    assert "2 of 8 images failed" in done.stderr
     recorded = {record["file"] for record in installed.records().values()}
-    assert 4 == len(recorded)
+    assert 6 == len(recorded)
     assert recorded | {"resolved.json"} == files(installed.store)
 
 
@@ -247,13 +272,13 @@ def test_a_profile_that_does_not_start_fails_the_run(installed: Installed) -> No
     assert 1 == done.returncode
     assert "profile ocean: fails" in done.stderr
     assert "profile field: starts" in done.stderr
-    assert "lego: brick ml is not at" in done.stderr
+    assert "lego: brick ml@2026.10 is not at" in done.stderr
 
 
 def test_the_references_are_listed(installed: Installed) -> None:
     """``--list`` says what to copy to a machine without a network: pinned, without tags."""
     listed = installed.run("lego-materialize", "--list").stdout.split()
-    assert 6 == len(listed)
+    assert 8 == len(listed)
     assert f"registry.example.org/lego/lab@sha256:{'e' * 64}" in listed
 
 

@@ -94,6 +94,21 @@ def _offer_fixed(profile: Any) -> None:
     profile["offers"].append(profile["bricks"].pop())
 
 
+def _other_first(profile: Any) -> None:
+    profile["offers"][:2] = reversed(profile["offers"][:2])
+
+
+def _swap_keys(profile: Any) -> None:
+    first, second = profile["offers"][:2]
+    first["choice"], second["choice"] = second["choice"], first["choice"]
+
+
+def _no_choice(profile: Any) -> None:
+    for release in profile["offers"]:
+        release.pop("choice", None)
+        release.pop("release", None)
+
+
 def _weaker(path: str, old: bytes, new: bytes) -> dict[str, bytes]:
     assert old in GOLDEN[path]
     return {**GOLDEN, path: GOLDEN[path].replace(old, new, 1)}
@@ -102,6 +117,13 @@ def _weaker(path: str, old: bytes, new: bytes) -> dict[str, bytes]:
 DAMAGES = {
     "a mount dropped": _with(lambda profile: profile["bricks"].pop()),
     "paths swapped": _with(_swap),
+    "another release first": _with(_other_first),
+    "keys of releases swapped": _with(_swap_keys),
+    "releases without keys": _with(_no_choice),
+    "no retired keys": _with(lambda profile: profile.pop("retired")),
+    "a key retired for another brick": _with(
+        lambda profile: profile["retired"].update(notebook=profile["retired"].pop("ml"))
+    ),
     "a fixed brick offered": _with(_offer_fixed),
     "another digest": _with(lambda profile: profile["bricks"][0].update(image=profile["bricks"][1]["image"])),
     "no digest": _with(

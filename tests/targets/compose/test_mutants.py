@@ -119,9 +119,31 @@ def _offer_fixed(profile: Any) -> None:
     profile["offers"].append(profile["bricks"].pop())
 
 
+def _other_first(profile: Any) -> None:
+    profile["offers"][:2] = reversed(profile["offers"][:2])
+
+
+def _swap_keys(profile: Any) -> None:
+    first, second = profile["offers"][:2]
+    first["choice"], second["choice"] = second["choice"], first["choice"]
+
+
+def _no_choice(profile: Any) -> None:
+    for release in profile["offers"]:
+        release.pop("choice", None)
+        release.pop("release", None)
+
+
 DAMAGES: dict[str, dict[str, bytes]] = {
     "a mount dropped": _in_composition(lambda profile: profile["bricks"].pop()),
     "paths swapped": _in_composition(_swap),
+    "another release first": _in_composition(_other_first),
+    "keys of releases swapped": _in_composition(_swap_keys),
+    "releases without keys": _in_composition(_no_choice),
+    "no retired keys": _in_composition(lambda profile: profile.pop("retired")),
+    "a key retired for another brick": _in_composition(
+        lambda profile: profile["retired"].update(notebook=profile["retired"].pop("ml"))
+    ),
     "a fixed brick offered": _in_composition(_offer_fixed),
     "a writable directory": _in_composition(lambda profile: profile["data"][0].update(writable=True)),
     "another directory of the host": _in_composition(

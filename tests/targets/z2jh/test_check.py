@@ -13,9 +13,27 @@ from lego_compile.ir.model import DataMount, Deployment, Limits
 from lego_compile.targets import capability
 from lego_compile.targets.z2jh import TARGET
 from tests.strategies import example
-from tests.targets.z2jh.samples import OAUTH, authenticator, full_options, options, projected
+from tests.targets.z2jh.samples import (
+    OAUTH,
+    SEARCH,
+    apply,
+    authenticator,
+    full_options,
+    ldap,
+    options,
+    placement,
+    projected,
+)
 
+PLAIN = {"ingress": options()["ingress"]}
+NATIVE = {"open_signup": False, "minimum_password_length": 12, "failed_logins": 5}
+GATEWAY = {"name": "public", "namespace": None, "section": None, "annotations": {}}
 QUIET = {"ingress": {"class": "traefik", "tls_secret": "jupyter-tls", "annotations": {}}}
+
+
+def balancer(**changes: Any) -> dict[str, Any]:
+    """Options of a load balancer."""
+    return {"email": None, "tls_secret": None, "annotations": {}, "sources": [], **changes}
 
 
 def sound() -> Deployment:
@@ -47,7 +65,8 @@ def found(
 def test_nothing_is_said_of_what_is_right() -> None:
     """The example is fine, with either authenticator."""
     assert found() == []
-    assert found(chosen=full_options(gitops="flux")) == []
+    assert found(chosen=full_options()) == []
+    assert found(chosen=full_options(gitops="flux", apply=apply())) == []
 
 
 def test_the_dummy_is_pointed_out() -> None:
@@ -130,7 +149,7 @@ def test_groups_that_nobody_fills() -> None:
     """A profile for a group without members is a warning, unless the login service knows them."""
     empty = replace(first(groups=("guests",)), groups=(("staff", ("ada",)),))
     assert found(empty) == [("LC603", ("ocean", "groups"))]
-    assert found(empty, full_options(gitops=None)) == []
+    assert found(empty, full_options(gitops=None, apply=None)) == []
 
 
 def test_small_limits_without_a_reserve() -> None:
@@ -150,7 +169,8 @@ def test_small_limits_without_a_reserve() -> None:
         ({"kubernetes": "1.35", "chart": "4.4.0", "containerd": "2.1.5"}, (), ["LC501"]),
         ({"kubernetes": "1.35", "chart": "4.4.0", "containerd": "1.7.28"}, (), ["LC501", "LC501"]),
         ({"kubernetes": "1.35", "chart": "4.4.0", "cri-o": "1.32"}, (), ["LC501"]),
-        ({"kubernetes": "1.35", "chart": "4.2.0", "containerd": "2.2"}, (), ["LC501"] * 4),
+        ({"kubernetes": "1.35", "chart": "4.2.0", "containerd": "2.2"}, (), ["LC501"]),
+        ({"kubernetes": "1.35", "chart": "3.3.8", "containerd": "2.2"}, (), ["LC501"]),
         ({"kubernetes": "1.35", "chart": "4.4.0"}, (), ["LC502"]),
     ],
 )
@@ -170,8 +190,143 @@ def test_the_driver_stands_in_for_image_volumes() -> None:
 
 
 def test_every_feature_has_rows() -> None:
-    """The table knows every feature, and the two of this target's own; every row says where that is written."""
+    """The table knows every feature, and those of this target's own; every row says where that is written."""
     table = capability.table("z2jh")
-    assert set(table.rows) == {*FEATURES, "image-mount-csi", "image-subpath-csi"}
+    own = {f"image-{what}-{way}" for what in ("mount", "subpath") for way in ("csi", "copy", "directory")}
+    own |= {"volumes-map", "volumes-list", "gateway", "gateway-section"}
+    assert set(table.rows) == {*FEATURES, *own}
     assert all(row.source for rows in table.rows.values() for row in rows)
     assert all(row.needs for rows in table.rows.values() for row in rows if row.support != "native")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"authenticator": authenticator(type="ldap")}, ("LC601", ("z2jh", "authenticator"))),
+        ({"authenticator": authenticator(ldap=ldap())}, ("LC601", ("authenticator", "ldap"))),
+        (
+            {"authenticator": authenticator(type="ldap", ldap=ldap(users=[]))},
+            ("LC601", ("authenticator", "ldap")),
+        ),
+        (
+            {"authenticator": authenticator(type="ldap", ldap=ldap(search=SEARCH))},
+            ("LC601", ("ldap", "search")),
+        ),
+        (
+            {
+                "authenticator": authenticator(
+                    type="ldap", ldap=ldap(users=[], search={**SEARCH, "user": None})
+                )
+            },
+            ("LC601", ("ldap", "search")),
+        ),
+        ({"authenticator": authenticator(type="ldap", ldap=ldap(tls="none"))}, ("LC603", ("ldap", "tls"))),
+        (
+            {"authenticator": authenticator(type="ldap", ldap=ldap(), allowed_groups=["a"])},
+            ("LC601", ("authenticator", "allowed_groups")),
+        ),
+        (
+            {"authenticator": authenticator(type="native", native=NATIVE, admin_users=["ada"])},
+            ("LC603", ("authenticator", "admin_users")),
+        ),
+        (
+            {"authenticator": authenticator(type="native", native={**NATIVE, "open_signup": True})},
+            ("LC603", ("native", "open_signup")),
+        ),
+        ({"gateway": GATEWAY}, ("LC601", ("z2jh", "gateway"))),
+        ({"load_balancer": balancer(tls="offload")}, ("LC601", ("z2jh", "load_balancer"))),
+        ({**PLAIN, "load_balancer": balancer(tls="letsencrypt")}, ("LC601", ("load_balancer", "tls"))),
+        (
+            {**PLAIN, "load_balancer": balancer(tls="secret", tls_secret="x", email="a@b.c")},
+            ("LC601", ("load_balancer", "email")),
+        ),
+        ({**PLAIN, "load_balancer": balancer(tls="none")}, ("LC603", ("load_balancer", "tls"))),
+        ({"mounts": "hostPath", "prepull": "chart"}, ("LC601", ("z2jh", "mounts"))),
+        ({"bricks_at": "/srv/bricks"}, ("LC601", ("z2jh", "bricks_at"))),
+        ({"mounts": "hostPath", "bricks_at": "pvc:b", "prepull": "chart"}, ("LC601", ("z2jh", "bricks_at"))),
+        ({"mounts": "nfs", "bricks_at": "/srv/b", "prepull": "chart"}, ("LC601", ("z2jh", "bricks_at"))),
+        ({"mounts": "nfs", "bricks_at": "nfs:x", "prepull": "none"}, ("LC601", ("z2jh", "bricks_at"))),
+        ({"mounts": "hostPath", "bricks_at": "/b", "prepull": "daemonset"}, ("LC601", ("z2jh", "prepull"))),
+        ({"home": {"storage_class": "a", "claim": "b"}}, ("LC602", ("home", "size"))),
+        ({"profiles": {"oceann": placement(reserve_cpu=1)}}, ("LC601", ("profiles", "oceann"))),
+        ({"profiles": {"ocean": placement(reserve_memory="9G")}}, ("LC601", ("ocean", "reserve_memory"))),
+        (
+            {"profiles": {"ocean": placement(gpu_resource="nvidia.com/mig")}},
+            ("LC601", ("ocean", "gpu_resource")),
+        ),
+        (
+            {"profiles": {"deep": placement(gpu_resource="nvidia.com/gpu")}},
+            ("LC601", ("deep", "gpu_resource")),
+        ),
+        ({"profiles": {"deep": placement(gpu_resource="amd.com/mig")}}, ("LC601", ("deep", "gpu_resource"))),
+        ({"gitops": "flux"}, ("LC603", ("z2jh", "gitops"))),
+        ({"apply": apply(folder="x")}, ("LC601", ("apply", "folder"))),
+        ({"gitops": "argocd", "hub_secret": "x", "apply": apply()}, ("LC601", ("z2jh", "apply"))),
+    ],
+)
+def test_more_options_that_contradict(changes: dict[str, Any], expected: tuple[str, tuple[Any, ...]]) -> None:
+    """Each contradiction is found, at the option to change."""
+    assert expected in found(chosen=options(**{**QUIET, **changes}))
+
+
+def test_every_new_option_alone_is_fine() -> None:
+    """Nothing is said of what is right."""
+    one = replace(sound(), home_size=None)
+    for changes in (
+        {"authenticator": authenticator(type="ldap", ldap=ldap())},
+        {"authenticator": authenticator(type="ldap", ldap=ldap(users=[], search=SEARCH))},
+        {"authenticator": authenticator(type="native", native=NATIVE)},
+        {**PLAIN, "gateway": GATEWAY},
+        {**PLAIN, "load_balancer": balancer(tls="letsencrypt", email="ops@example.org")},
+        {"mounts": "hostPath", "bricks_at": "/srv/bricks", "prepull": "chart"},
+        {"mounts": "nfs", "bricks_at": "nfs:nas.example.org:/bricks", "prepull": "none"},
+        {"mounts": "nfs", "bricks_at": "pvc:bricks", "prepull": "chart"},
+        {"home": {"storage_class": None, "claim": "homes"}},
+        {"apply": apply()},
+        {"gitops": "flux", "hub_secret": "x", "apply": apply()},
+    ):
+        assert found(one, options(**{**QUIET, **changes})) == []
+
+
+@pytest.mark.parametrize("changes", [{"mounts": "copy", "prepull": "chart"}, {"prepull": "chart"}])
+def test_a_shell_in_every_brick(changes: dict[str, Any]) -> None:
+    """What runs a shell in bricks is refused for those that do not say that they have one, and once for each."""
+    chosen = options(**{**QUIET, **changes})
+    bricks = {brick.name for each in sound().profiles for brick in (*each.bricks, *each.offers)}
+    assert [code for code, _ in found(chosen=chosen)] == ["LC602"] * len(bricks)
+
+    deployment = sound()
+    profiles = tuple(
+        replace(
+            each,
+            bricks=tuple(replace(brick, shell=True) for brick in each.bricks),
+            offers=tuple(replace(brick, shell=True) for brick in each.offers),
+        )
+        for each in deployment.profiles
+    )
+    assert found(replace(deployment, profiles=profiles), chosen) == []
+
+
+def test_lists_hold_one_composition() -> None:
+    """For old charts there is one profile that offers nothing."""
+    chosen = options(**{**QUIET, "volumes": "list"})
+    assert ("LC602", ("ocean", "offer")) in found(first(), chosen)
+    one = replace(first(offers=()), profiles=first(offers=()).profiles[:1])
+    assert found(one, chosen) == []
+    assert ("LC601", ("z2jh", "mounts")) in found(one, {**chosen, "mounts": "copy", "prepull": "none"})
+
+
+def test_users_that_share_a_home() -> None:
+    """Profiles whose system images run as different users share the files of a home."""
+    system = replace(sound().profiles[0].system, uid=2000, origin=("center", "system"))
+    assert found(first(system=system))[0][0] == "LC603"
+
+
+def test_values_that_fit_into_no_secret() -> None:
+    """The chart puts its values into a Secret; one that would not fit is refused before Kubernetes does it."""
+    brick = sound().profiles[0].offers[0]
+    many = tuple(
+        replace(brick, name=f"b{number:04}", prefix=f"/opt/bricks/b{number:04}") for number in range(1500)
+    )
+    assert found(first(offers=many)) == [("LC602", ("center", "profiles"))]
+    assert found(first(offers=many[:300])) == []

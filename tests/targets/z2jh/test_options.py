@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from lego_compile.targets.z2jh import TARGET
 from lego_compile.targets.z2jh.options import Options
 from tests.targets.z2jh.samples import full_options, options
 
@@ -17,8 +18,7 @@ LEAST: dict[str, Any] = {"host": "jupyter.grenoble.example.org", "authenticator"
 def read(document: dict[str, Any]) -> dict[str, Any]:
     """The options as they reach ``lower``: plain data with defaults, without versions and gates."""
     filled = json.loads(Options.model_validate_json(json.dumps(document)).model_dump_json(by_alias=True))
-    del filled["versions"], filled["gates"]
-    return dict(filled)
+    return TARGET.settle(filled)
 
 
 def test_defaults() -> None:
@@ -30,6 +30,7 @@ def test_all_of_them() -> None:
     """The options that the other tests use are ones that a centre can write."""
     versions = {"kubernetes": "1.35", "cri-o": "1.35", "chart": "4.4.0"}
     document = {**full_options(), "versions": versions, "gates": ["ImageVolume"]}
+    document["apply"] = {key: value for key, value in document["apply"].items() if key != "chart"}
     assert read(document) == full_options()
 
 
@@ -38,11 +39,24 @@ def test_all_of_them() -> None:
     [
         (("host",), "localhost"),
         (("host",), "https://jupyter.example.org"),
-        (("mounts",), "hostPath"),
+        (("mounts",), "hostpath"),
+        (("bricks_at",), "/srv/{bricks}"),
+        (("volumes",), "dict"),
+        (("profiles",), {"deep": {"node_selector": {"a": 1}}}),
+        (("profiles",), {"Deep": {}}),
+        (("session", "networks"), ["10.0.0.0"]),
+        (("session", "networks"), ["10.0.0.0/33"]),
+        (("session", "tolerations"), [{"value": "x"}]),
+        (("load_balancer",), {}),
+        (("gateway",), {"name": "Public"}),
+        (("apply",), {"folder": "/out"}),
+        (("apply",), {"folder": "a/../b"}),
+        (("authenticator", "ldap"), {"server": "ldap.example.org", "users": ["uid=ada,dc=org"]}),
+        (("authenticator", "ldap"), {"server": "ldap.example.org", "users": ["uid={user},dc=org"]}),
         (("pull_secrets",), ["Registry"]),
         (("images", "pause"), "registry.k8s.io/pause"),
         (("images", "pause"), "registry.k8s.io/pause:3 10"),
-        (("authenticator", "type"), "native"),
+        (("authenticator", "type"), "pam"),
         (("authenticator", "password"), "x"),
         (("authenticator", "oauth", "client_secret"), "hunter2"),
         (("authenticator", "oauth", "authorize_url"), "sso.example.org"),

@@ -29,6 +29,10 @@ def assert_round_trip(deployment: Deployment, chosen: dict[str, Any]) -> None:
 @given(projections, varieties)
 def test_every_deployment_reads_back(deployment: Deployment, chosen: dict[str, Any]) -> None:
     """lift ∘ emit ∘ lower is the identity on deployments and options."""
+    if chosen["home"][
+        "claim"
+    ]:  # homes in one claim have no size of their own; a centre that says one is refused
+        deployment = replace(deployment, home_size=None)
     assert_round_trip(deployment, chosen)
 
 

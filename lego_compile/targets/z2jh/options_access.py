@@ -1,0 +1,155 @@
+"""Who may log in to a hub on Kubernetes, and how the hub is reached. Attribute names are the YAML keys."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lego_compile.spec.login import Access, LoginService
+from lego_compile.spec.types import Block, HostName, Text, text
+from lego_compile.targets.z2jh.options_types import Cidr, LabelKey, ObjectName
+
+KeyName = Annotated[str, text(r"^[A-Za-z0-9._-]+$", 253, "a key of a Secret: letters, digits and . _ -")]
+ClientId = Annotated[str, text(r"^[\x21-\x7e]+$", 200, "a client id, without spaces")]
+Attribute = Annotated[
+    str, text(r"^[A-Za-z][A-Za-z0-9;-]*$", 80, "the name of an LDAP attribute, such as uid")
+]
+_DN = r"[A-Za-z0-9][A-Za-z0-9.-]*=[^,{}\u0000-\u001f\u007f]+(,[A-Za-z0-9][A-Za-z0-9.-]*=[^,{}\u0000-\u001f\u007f]+)*"
+Dn = Annotated[str, text(rf"^{_DN}$", 400, "a distinguished name, such as ou=people,dc=example,dc=org")]
+UserDn = Annotated[
+    str,
+    text(
+        rf"^[A-Za-z][A-Za-z0-9-]*=\{{username\}}(,{_DN})?$",
+        400,
+        "where users are, such as uid={username},ou=people,dc=example,dc=org",
+    ),
+]
+Email = Annotated[str, text(r"^[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$", 200, "an e-mail address")]
+
+
+class SecretKey(Block):
+    """One key of a Kubernetes Secret that exists already: never the secret itself."""
+
+    name: ObjectName = Field(description="Name of the Secret.", examples=["jupyterhub-oauth"])
+    key: KeyName = Field("client-secret", description="Key in it.")
+
+
+class PasswordKey(SecretKey):
+    """The key of a Secret that holds a password."""
+
+    key: KeyName = Field("password", description="Key in it.")
+
+
+class OAuth(LoginService):
+    """A login service that speaks OAuth 2 (Keycloak, Indigo IAM, …).
+
+    Its redirect address is https://HOST/hub/oauth_callback.
+    """
+
+    client_id: ClientId = Field(description="Of the hub at the login service.", examples=["jupyterhub"])
+    client_secret: SecretKey = Field(
+        description="The Kubernetes Secret that holds the client secret.",
+        examples=[{"name": "jupyterhub-oauth"}],
+    )
+
+
+class LdapSearch(Block):
+    """How a user is found whose place in the directory does not follow from the name."""
+
+    base: Dn = Field(description="Below which users are.", examples=["ou=people,dc=example,dc=org"])
+    attribute: Attribute = Field("uid", description="What users log in with.")
+    user: Dn | None = Field(
+        None, description="Who asks; anonymously when unsaid.", examples=["cn=hub,dc=example,dc=org"]
+    )
+    password: PasswordKey | None = Field(
+        None, description="The Kubernetes Secret with its password.", examples=[{"name": "hub-ldap"}]
+    )
+
+
+class Ldap(Block):
+    """A directory that checks passwords; say `users` or `search`."""
+
+    server: HostName = Field(description="Its host.", examples=["ldap.example.org"])
+    port: int | None = Field(
+        None, ge=1, le=65535, description="Its port; 636 with `tls: ldaps`, and 389 else, when unsaid."
+    )
+    tls: Literal["starttls", "ldaps", "none"] = Field("starttls", description="How it is spoken to.")
+    users: tuple[UserDn, ...] = Field(
+        (), description="Where users are.", examples=[["uid={username},ou=people,dc=example,dc=org"]]
+    )
+    search: LdapSearch | None = Field(None, description="How they are found, where that varies.")
+    allowed_groups: tuple[Dn, ...] = Field(
+        (),
+        description="Groups of the directory whose members may use the hub.",
+        examples=[["cn=researchers,ou=groups,dc=example,dc=org"]],
+    )
+
+
+class Native(Block):
+    """Accounts of the hub itself: people sign up, and an administrator lets them in."""
+
+    open_signup: bool = Field(False, description="Whether whoever signs up is in at once.")
+    minimum_password_length: int = Field(12, ge=8, le=200, description="In characters.")
+    failed_logins: int = Field(
+        5, ge=0, le=100, description="After so many an account is closed for ten minutes; 0 for never."
+    )
+
+
+class Authenticator(Access):
+    """Who may log in, and how."""
+
+    type: Literal["generic-oauth", "ldap", "native", "dummy"] = Field(  # type: ignore[assignment]  # two more
+        description="generic-oauth: a login service, described by `oauth:`; ldap: a directory, described by `ldap:`; "
+        "native: accounts of the hub's own; dummy: any name with any password, for tests on a closed network."
+    )
+    oauth: OAuth | None = Field(None, description="The login service; only with generic-oauth.")
+    ldap: Ldap | None = Field(None, description="The directory; only with ldap.")
+    native: Native | None = Field(None, description="The accounts; only with native.")
+
+
+class Ingress(Block):
+    """The hub behind an Ingress; this is how it is reached when nothing else is said."""
+
+    ingress_class: ObjectName | None = Field(
+        None,
+        alias="class",
+        description="Ingress class; the cluster's default when unsaid.",
+        examples=["traefik"],
+    )
+    tls_secret: ObjectName | None = Field(
+        None, description="Secret with the certificate of `host`.", examples=["jupyter-tls"]
+    )
+    annotations: dict[LabelKey, Text] = Field(
+        default_factory=dict,
+        description="Annotations of the Ingress.",
+        examples=[{"cert-manager.io/cluster-issuer": "letsencrypt"}],
+    )
+
+
+class Gateway(Block):
+    """The hub behind a Gateway of the Gateway API, which ends TLS."""
+
+    name: ObjectName = Field(description="Name of the Gateway.", examples=["public"])
+    namespace: ObjectName | None = Field(
+        None, description="Its namespace; that of the hub when unsaid.", examples=["gateways"]
+    )
+    section: ObjectName | None = Field(
+        None, description="Its listener; every one that fits when unsaid.", examples=["https"]
+    )
+    annotations: dict[LabelKey, Text] = Field(default_factory=dict, description="Annotations of the route.")
+
+
+class LoadBalancer(Block):
+    """The hub behind a load balancer of its own: the service of its proxy."""
+
+    tls: Literal["letsencrypt", "secret", "offload", "none"] = Field(
+        description="Who ends TLS. letsencrypt: the proxy, with certificates of Let's Encrypt; secret: the proxy, with "
+        "the certificate in `tls_secret`; offload: the load balancer; none: nobody."
+    )
+    email: Email | None = Field(None, description="For Let's Encrypt.", examples=["ops@example.org"])
+    tls_secret: ObjectName | None = Field(None, description="Secret with `tls.crt` and `tls.key`.")
+    annotations: dict[LabelKey, Text] = Field(
+        default_factory=dict, description="Annotations of the service, which the cloud's load balancer reads."
+    )
+    sources: tuple[Cidr, ...] = Field(
+        (), description="Networks that may reach it; all when empty.", examples=[["192.0.2.0/24"]]
+    )
