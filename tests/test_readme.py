@@ -25,7 +25,7 @@ def test_the_centre_of_the_readme_compiles(tmp_path: Path) -> None:
     spec.parent.mkdir()
     spec.write_text(text.replace("../catalog/", f"{ROOT}/catalog/"))
     pins = yaml.safe_load((ROOT / "centers" / "grenoble.lock.yaml").read_text())
-    used = {"ocean", "climate@2026.3", "hydro"}
+    used = {"ocean", "climate@2026.3", "hydro", "geo", "geo@2026.4"}
     bricks = {use: pin for use, pin in pins["bricks"].items() if use in used}
     (tmp_path / "centers" / "example.lock.yaml").write_text(
         json.dumps({**pins, "lock": "example", "bricks": bricks})
