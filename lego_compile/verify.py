@@ -72,7 +72,10 @@ def _disagreements(
     files: Mapping[str, bytes],
     mirrors: Mapping[str, str],
 ) -> Iterator[tuple[Complaint, Path, bool]]:
-    """What files do not say, the place in the specification that asked for it, and whether only an option differs."""
+    """What files do not say, the place in the specification that asked for it, and whether nothing is taken away.
+
+    An option that differs, and what is there without having been asked for, take nothing away.
+    """
     expected = project(deployment, target.name, own_home=target.own_home, limits_home=target.limits_home)
     lifted = target.lift(files)
     if lifted.deployment is not None:
@@ -82,7 +85,7 @@ def _disagreements(
         for each in differences(expected, lifted.deployment):
             silent = False
             message = each.message + _unmirrored(each, rules)
-            yield Complaint("LC701", message, each.found_at), each.expected_at, False
+            yield Complaint("LC701", message, each.found_at), each.expected_at, each.expected is None
         for each in differences(asked, found):
             silent = False
             message = f"option {each.message}{_unmirrored(each, rules)}"
@@ -185,9 +188,9 @@ def verify_overlays(
 def _judged(
     target: Target, went_in: _WentIn, options: Options, files: Mapping[str, bytes]
 ) -> Iterator[tuple[Complaint, bool]]:
-    """What files with hand-written ones laid over them do not say, and whether only an option differs."""
-    for each, _, option in _disagreements(target, went_in.deployment, options, files, went_in.mirrors):
-        yield replace(each, message=each.message.replace("the artifact", "the merged values")), option
+    """What files with hand-written ones laid over them do not say, and whether nothing is taken away."""
+    for each, _, mild in _disagreements(target, went_in.deployment, options, files, went_in.mirrors):
+        yield replace(each, message=each.message.replace("the artifact", "the merged values")), mild
 
 
 class _WentIn(NamedTuple):

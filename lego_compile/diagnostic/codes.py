@@ -1467,17 +1467,18 @@ _code(
 
 _code(
     "LC707",
-    "overlay that changes an option",
+    "overlay that changes or adds something",
     """
     With `verify --with`: a values file of yours changes something that the specification says under
-    `targets: z2jh:`, such as the host, who may log in, or when idle servers are stopped.
+    `targets: z2jh:`, such as the host, who may log in, or when idle servers are stopped; or it adds
+    something to sessions, such as data or a variable.
     """,
     """
     This is a warning: the platform obeys the file, and users keep their environments. Who reads the
     specification believes something else.
     """,
     """
-    Write the option into the specification, compile, and remove it from the file.
+    Write it into the specification, compile, and remove it from the file.
 
         targets:
           z2jh:

@@ -12,8 +12,11 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.targets.z2jh.samples import SEARCH, authenticator, compiled, full_options, ldap, options
 
 ROOT = Path(__file__).parent.parent.parent
 VALUES = sorted(ROOT.glob("out/*/z2jh/values.yaml"))
@@ -65,6 +68,58 @@ def test_helm_accepts_the_values_of_every_centre(values: Path, tmp_path: Path) -
         done = template(program, chart(files, tmp_path), values, tmp_path)
 
         assert (done.returncode, done.stderr) == (0, ""), files.name
+
+
+GATEWAY = {
+    "name": "public",
+    "namespace": "gateways",
+    "section": None,
+    "annotations": {"a.example.org/b": "c"},
+}
+BALANCER = {"email": None, "tls_secret": None, "annotations": {}, "sources": ["192.0.2.0/24"]}
+VARIETIES: dict[str, dict[str, Any]] = {
+    "all options": full_options(),
+    "ldap": options(authenticator=authenticator(type="ldap", ldap=ldap(users=[], search=SEARCH, port=3269))),
+    "native": options(
+        authenticator=authenticator(
+            type="native", native={"open_signup": False, "minimum_password_length": 12, "failed_logins": 5}
+        )
+    ),
+    "gateway": options(gateway=GATEWAY),
+    "let's encrypt": options(load_balancer={**BALANCER, "tls": "letsencrypt", "email": "ops@example.org"}),
+    "certificate": options(load_balancer={**BALANCER, "tls": "secret", "tls_secret": "hub-tls"}),
+    "offload": options(load_balancer={**BALANCER, "tls": "offload"}),
+    "no tls": options(load_balancer={**BALANCER, "tls": "none"}),
+    "copy": full_options(mounts="copy", prepull="chart"),
+    "directories": options(mounts="hostPath", bricks_at="/srv/bricks", prepull="chart"),
+    "one home": options(home={"storage_class": None, "claim": "homes"}),
+    "chart pulls": options(prepull="chart", spawn_page="selects"),
+}
+"""Options that no committed centre has."""
+
+
+@pytest.mark.parametrize("variety", VARIETIES)
+def test_helm_accepts_every_option(variety: str, tmp_path: Path) -> None:
+    """What is written for each option is what the chart's schema knows, in every version at hand."""
+    program = helm()
+    values = tmp_path / "values.yaml"
+    values.write_bytes(compiled(chosen=VARIETIES[variety])["values.yaml"])
+    for files in upstream():
+        done = template(program, chart(files, tmp_path), values, tmp_path)
+
+        assert (done.returncode, done.stderr) == (0, ""), files.name
+
+
+def test_the_listener_of_a_gateway_needs_a_newer_chart(tmp_path: Path) -> None:
+    """The capability table's row is right: one chart knows it, and the one before does not."""
+    program = helm()
+    values = tmp_path / "values.yaml"
+    values.write_bytes(compiled(chosen=options(gateway={**GATEWAY, "section": "https"}))["values.yaml"])
+    knows = {
+        files.name: template(program, chart(files, tmp_path), values, tmp_path).returncode == 0
+        for files in upstream()
+    }
+    assert knows.items() >= {"4.3.0": False, "4.4.0": True}.items()
 
 
 def test_helm_would_refuse_a_key_that_the_chart_does_not_know(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ _MOUNTS = {"csi": "csi", "copy": "copy", "hostPath": "directory", "nfs": "direct
 
 def needs(wanted: Iterable[Need], options: Mapping[str, Any]) -> Iterator[Need]:
     """What the deployment needs here: a fallback stands in for image volumes, and is told once."""
-    yield Need(f"volumes-{options['volumes']}", (*_HERE, "volumes"), "volumes written as in `volumes:`")
+    yield Need(f"volumes-{options['volumes']}", (*_HERE, "volumes"), "the volumes of sessions")
     if options["gateway"]:
         yield Need("gateway", (*_HERE, "gateway"), "the Gateway")
         if options["gateway"]["section"]:

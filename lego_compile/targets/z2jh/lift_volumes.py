@@ -139,7 +139,10 @@ def directory_source(pod: Reading, kinds: list[str], volume: str | int, read_onl
         return f"nfs:{server}:{template(pod, 'volumes', volume, 'nfs', 'path')}"
     what = " and ".join(kinds) or "nothing, which Kubernetes makes an empty directory"
     pod.complain(
-        f"the volume is of {what}, and neither a brick nor a directory of the centre", "volumes", volume
+        f"the volume is of {what}, and neither a brick nor a directory of the centre",
+        "volumes",
+        volume,
+        code="LC702",
     )
     pod.take("volumes", volume)
     return ""

@@ -125,8 +125,8 @@ class _Guard:
         data = yaml.dump(writable(values)).encode()
         passed = (VALUES, *_SUM) if at(values, _SUM) == at(self.ours, _SUM) else None
         return {
-            each.message: (each, option)
-            for each, option in self.judge({**self.files, VALUES: data})
+            each.message: (each, mild)
+            for each, mild in self.judge({**self.files, VALUES: data})
             if each.message not in self.own and each.place != passed
         }
 
@@ -186,29 +186,29 @@ class _Guard:
     # ── words ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def tell(self, where: Path, found: Sequence[tuple[Complaint, bool]]) -> None:
-        """One finding for each key that is to blame, and for options apart from the composition."""
+        """One finding for each key that is to blame, apart for what it takes away and for what it changes."""
         if where in self.told:
             return
         whole = not self.keys(where)
         groups: dict[tuple[int, Path, bool], list[str]] = {}
-        for complaint, option in found:
+        for complaint, mild in found:
             index, place = self.nearest(where, complaint.place, whole=whole)
             file = "" if complaint.place[:1] in ((), (VALUES,)) else f", in {complaint.place[0]!r}"
-            groups.setdefault((index, place, option), []).append(_short(complaint.message) + file)
-        for (index, place, option), (words, *others) in groups.items():
+            groups.setdefault((index, place, mild), []).append(_short(complaint.message) + file)
+        for (index, place, mild), (words, *others) in groups.items():
             ours, over = at(self.ours, where), at(self.laid[index], where)
-            deed = _deed(where, ours, over) if whole and place == where and not option else ""
+            deed = _deed(where, ours, over) if whole and place == where and not mild else ""
             related = [Label((), each) for each in others[:_SHOWN]]
             if others[_SHOWN:]:
                 related.append(Label((), f"and {len(others) - _SHOWN} more"))
             self.report.add(
-                "LC707" if option else "LC706",
+                "LC707" if mild else "LC706",
                 deed or words,
                 (self.names[index], *place),
                 key=True,
                 note=words if deed else "",
                 related=(*related, *(self.written(where) if whole else ())),
-                help=_OPTION if option else _instead(ours, over),
+                help=(_OPTION if words.startswith("option ") else _SAY_IT) if mild else _instead(ours, over),
             )
         if whole:
             self.told.add(where)
