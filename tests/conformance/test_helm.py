@@ -76,7 +76,7 @@ GATEWAY = {
     "section": None,
     "annotations": {"a.example.org/b": "c"},
 }
-BALANCER = {"email": None, "tls_secret": None, "annotations": {}, "sources": ["192.0.2.0/24"]}
+BALANCER: dict[str, Any] = {"email": None, "tls_secret": None, "annotations": {}, "sources": ["192.0.2.0/24"]}
 VARIETIES: dict[str, dict[str, Any]] = {
     "all options": full_options(),
     "ldap": options(authenticator=authenticator(type="ldap", ldap=ldap(users=[], search=SEARCH, port=3269))),
