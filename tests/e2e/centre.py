@@ -28,6 +28,7 @@ BY_HAND = f"""\
     prefix: {NOTEBOOK}
     subpath: {NOTEBOOK}
     kernels: [{{title: Python 3}}]
+    shell: true
     releases: {{"2026.01.30": {{}}}}
 """
 """An entry of the catalog."""
@@ -61,6 +62,7 @@ targets:
     versions: {{kubernetes: "1.35", containerd: "2.2", chart: "4.4.0"}}
     host: jupyter.example.org
     authenticator: {{type: dummy}}
+    mounts: {mounts}
     images: {{pause: "registry.example.org/lego/pause:1@{pause}"}}
 """
 
@@ -75,14 +77,15 @@ class Centre:
     Attributes:
         host: of the registry that its images are pulled from.
         values: of the chart, over the chart's own.
-        puller: the file ``brick-puller.yaml``.
-        bricks: name → reference of the image, of every brick that the centre has.
+        puller: the file ``brick-puller.yaml``; empty where bricks are no volumes.
+        bricks: name → reference of the image, of every brick that it fetches.
     """
 
     def __init__(self, host: str, out: Path) -> None:
         self.host = host
-        self.puller = (out / "brick-puller.yaml").read_text()
-        volumes = yaml.safe_load(self.puller)["spec"]["template"]["spec"]["volumes"]
+        puller = out / "brick-puller.yaml"
+        self.puller = puller.read_text() if puller.exists() else ""
+        volumes = yaml.safe_load(self.puller)["spec"]["template"]["spec"]["volumes"] if self.puller else []
         self.bricks = {each["name"].rpartition("-")[0]: str(each["image"]["reference"]) for each in volumes}
         values = yaml.safe_load((out / "values.yaml").read_text())
         self.values = chart.coalesce(copy.deepcopy(CHART_DEFAULTS), values)
@@ -99,10 +102,17 @@ def guard(brick: str) -> str:
 
 
 @contextmanager
-def compiled(images: Mapping[tuple[str, str], Built], folder: Path) -> Iterator[Centre]:
+def compiled(
+    images: Mapping[tuple[str, str], Built], folder: Path, mounts: str = "image"
+) -> Iterator[Centre]:
     """Publish the images, and do what an operator does; the registry is there until the ``with`` ends.
 
     Afterwards every tag stands for an image with nothing in it: what runs was pulled by its digest.
+
+    Args:
+        images: by repository and tag.
+        folder: for the specification and what becomes of it.
+        mounts: the option of that name.
 
     Raises:
         NoRegistry: there is no registry program on this machine.
@@ -112,7 +122,9 @@ def compiled(images: Mapping[tuple[str, str], Built], folder: Path) -> Iterator[
             push(registry.host, _mirrored(repository), tag, built)
         catalog = folder / "catalog" / "e2e.yaml"
         catalog.parent.mkdir()
-        (folder / "e2e.yaml").write_text(SPEC.format(host=registry.host, pause=images[PAUSE].index_digest))
+        (folder / "e2e.yaml").write_text(
+            SPEC.format(host=registry.host, mounts=mounts, pause=images[PAUSE].index_digest)
+        )
         ours = [f"{OURS}/{name}:2026.10" for name in ("lab", "brick-ocean", "brick-hydro")]
         here = f"registry.example.org={registry.host}/ours"
         _lego(folder, "catalog", "add", *ours, "--via", here, "--catalog", "catalog/e2e.yaml")

@@ -53,22 +53,34 @@ sleep infinity &
 wait
 """
 LAST_LINE = "waiting"
+_SHELL = {
+    f"bin/{name}": script(f'#!/bin/busybox sh\nexec /bin/busybox {name} "$@"\n')
+    for name in ("sh", "chmod", "cp", "rm")
+}
+"""A shell with the programs that a copy takes, for an image that has a BusyBox."""
 
 
-def published(root: Root) -> dict[tuple[str, str], Built]:
-    """Repository and tag → image, for every image that the centre may use."""
+def published(root: Root, *, shells: bool = False) -> dict[tuple[str, str], Built]:
+    """Repository and tag → image, for every image that the centre may use.
+
+    Args:
+        root: whose programs they get.
+        shells: bricks have a shell with a few programs, and say so; they need none to be mounted.
+    """
     busybox = root.read("/usr/bin/busybox")
     linked = programs(root, "/usr/bin/uname")["usr/bin/uname"]
     images = {(f"{OURS}/lab", "2026.10"): _lab(root), PAUSE: _pause(busybox)}
     for name in ("ocean", "hydro"):
         facts = {"name": name, "prefix": PREFIXES[name], "kernels": [("python3", f"The {name}", "python")]}
-        tree = brick(name, PREFIXES[name], busybox, linked)
+        tree = {**brick(name, PREFIXES[name], busybox, linked), **(_SHELL if shells else {})}
+        facts |= {"shell": "/bin/sh"} if shells else {}
         images[f"{OURS}/brick-{name}", "2026.10"] = image({PLATFORM: tree}, labels(facts, title=name), {})
     below = {
         f"{NOTEBOOK}/{path}".lstrip("/"): entry
         for path, entry in brick("pangeo", NOTEBOOK, busybox, linked).items()
     }
     around = {"srv/conda/conda-meta/history": text(""), "etc/hostname": text("pangeo\n")}
+    around |= {"bin/busybox": Entry(busybox, 0o755), **_SHELL} if shells else {}
     images[PANGEO, "2026.01.30"] = image({PLATFORM: {**below, **around}}, {}, {"User": "jovyan"})
     return images
 
