@@ -187,7 +187,9 @@ def _flux(files: Mapping[str, bytes], options: Mapping[str, Any], complaints: li
     kustomization.expect("kustomize.config.k8s.io/v1beta1", "apiVersion")
     kustomization.expect("Kustomization", "kind")
     kustomization.expect(["helmrepository.yaml", "helmrelease.yaml", *fetches], "resources")
-    kustomization.expect([{"name": "lego-values", "files": ["values.yaml"]}], "configMapGenerator")
+    literal = {"annotations": {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}}
+    generated = {"name": "lego-values", "files": ["values.yaml"], "options": literal}
+    kustomization.expect([generated], "configMapGenerator")
     kustomization.expect(["kustomizeconfig.yaml"], "configurations")
     field = {"path": "spec/valuesFrom/name", "kind": "HelmRelease"}
     names.expect([{"kind": "ConfigMap", "version": "v1", "fieldSpecs": [field]}], "nameReference")
@@ -203,6 +205,8 @@ def _flux(files: Mapping[str, bytes], options: Mapping[str, Any], complaints: li
     release.expect(name, "spec", "releaseName")
     release.expect("jupyterhub", *chart, "chart")
     release.expect({"kind": "HelmRepository", "name": "jupyterhub"}, *chart, "sourceRef")
+    for deed in ("install", "upgrade"):
+        release.expect({"disableWait": True}, "spec", deed)
     release.expect([{"kind": "ConfigMap", "name": "lego-values"}], "spec", "valuesFrom")
     asked = _asked(kustomization.text("namespace"), name, release.text(*chart, "version"))
     for each in (kustomization, names, repository, release):

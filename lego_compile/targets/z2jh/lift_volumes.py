@@ -92,6 +92,7 @@ def _copied(pod: Reading, brick: str) -> tuple[ImageRef, str]:
     pod.expect(f"copy-{brick}", *here, "name")
     pod.expect("IfNotPresent", *here, "imagePullPolicy")
     pod.expect([{"name": f"brick-{brick}", "mountPath": "/lego"}], *here, "volumeMounts")
+    pod.expect("FallbackToLogsOnError", *here, "terminationMessagePolicy")
     pod.expect(_COPIER, *here, "securityContext")
     words = [expanded(template(pod, *here, "command", index)) for index in pod.indices(*here, "command")]
     script = asset("z2jh", "copy.sh").decode()

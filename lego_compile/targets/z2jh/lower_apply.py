@@ -114,7 +114,14 @@ def _flux(asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any
                 "helmrelease.yaml",
                 *(["brick-puller.yaml"] if fetches else []),
             ],
-            "configMapGenerator": [{"name": "lego-values", "files": ["values.yaml"]}],
+            "configMapGenerator": [
+                {
+                    "name": "lego-values",
+                    "files": ["values.yaml"],
+                    # The guard is shell, whose `${…}` are no variables of Flux.
+                    "options": {"annotations": {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}},
+                }
+            ],
             "configurations": ["kustomizeconfig.yaml"],
         },
         # A change of the values changes the name of their ConfigMap, and with it the release.
@@ -148,6 +155,9 @@ def _flux(asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any
                         "sourceRef": {"kind": "HelmRepository", "name": "jupyterhub"},
                     }
                 },
+                # One node that cannot fetch one image would keep the release waiting until its timeout.
+                "install": {"disableWait": True},
+                "upgrade": {"disableWait": True},
                 "valuesFrom": [{"kind": "ConfigMap", "name": "lego-values"}],
             },
         },

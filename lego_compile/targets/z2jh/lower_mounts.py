@@ -93,6 +93,7 @@ def _copy(brick: BrickMount, volume: str) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": ["/bin/sh", "-c", expandable(script), "copy", expandable(brick.subpath)],
         "volumeMounts": [{"name": volume, "mountPath": "/lego"}],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             **RESTRICTED,
             "runAsUser": NOBODY,
