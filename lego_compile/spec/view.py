@@ -54,7 +54,7 @@ def filled(data: Any, schema: Schema, root: Schema) -> Any:
     if isinstance(data, list):
         items = schema.get("items")
         return [filled(each, items, root) if items else each for each in data]
-    return data
+    return _number(data, schema)
 
 
 def _plain_default(schema: Schema, root: Schema) -> Any:
@@ -79,7 +79,12 @@ def _wrap(value: Any, schema: Schema, root: Schema) -> Any:
         }
     if isinstance(value, list):
         return tuple(_wrap(each, schema.get("items", {}), root) for each in value)
-    return value
+    return _number(value, schema)
+
+
+def _number(value: Any, schema: Schema) -> Any:
+    """A whole number is one of the others where they are asked for, as for the model."""
+    return float(value) if schema.get("type") == "number" and type(value) is int else value
 
 
 def _default(schema: Schema, root: Schema) -> Any:

@@ -82,6 +82,10 @@ def _check_ldap(ldap: Mapping[str, Any], here: Path, report: Report) -> None:
             (*here, "search"),
             help="say both, or neither to ask anonymously",
         )
+    if ldap["tls"] == "none" and ldap["ca"]:
+        report.add(
+            "LC601", "with `tls: none` there is no certificate", (*here, "ca"), key=True, help="delete `ca`"
+        )
     if ldap["tls"] == "none":
         report.add(
             "LC603",
@@ -98,6 +102,14 @@ def _check_native(asked: Mapping[str, Any], here: Path, report: Report) -> None:
             "with `open_signup` anybody who finds the page has an account",
             (*here, "native", "open_signup"),
             help="list `allowed_users`, or let an administrator approve accounts",
+        )
+    if asked["allowed_users"]:
+        report.add(
+            "LC603",
+            "whoever signs up first under a name that is listed is in at once",
+            (*here, "allowed_users"),
+            key=True,
+            help="let them sign up before the address is known",
         )
     if asked["admin_users"]:
         report.add(

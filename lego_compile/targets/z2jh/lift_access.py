@@ -44,6 +44,9 @@ def authenticator(values: Reading, host: str, at: At) -> dict[str, Any]:
         oauth = _oauth(values, host, at)
     if values.has(*_CONFIG, "LDAPAuthenticator"):
         ldap = _ldap(values, at)
+        # Its check_allowed knows users and groups, and no administrators; this goes before `Authenticator`.
+        if admins and ldap["allowed_groups"] and not users:
+            values.expect(admins, *_CONFIG, "LDAPAuthenticator", "allowed_users")
     if values.has(*_CONFIG, "NativeAuthenticator"):
         native = _native(values, at)
     values.expect(not (users or groups or (ldap and ldap["allowed_groups"])), *here, "allow_all")
@@ -91,7 +94,12 @@ def _ldap(values: Reading, at: At) -> dict[str, Any]:
     if tls not in _LDAP_TLS:
         values.complain(f"{tls!r} is no way to speak to a directory", *section, "tls_strategy")
     port_at = at((*place, "port"), *section, "server_port")
-    search = None
+    values.expect(r"^[A-Za-z0-9][A-Za-z0-9._@-]*\Z", *section, "valid_username_regex")
+    search = ca = None
+    if tls != "insecure":
+        values.expect(2, *section, "tls_kwargs", "validate")  # ssl.CERT_REQUIRED
+        if values.has(*section, "tls_kwargs", "ca_certs_file"):
+            ca = _authority(values, at, (*place, "ca"))
     snippet = ("hub", "extraConfig", "lego-ldap")
     if values.has(*section, "lookup_dn"):
         values.expect(True, *section, "lookup_dn")
@@ -99,9 +107,11 @@ def _ldap(values: Reading, at: At) -> dict[str, Any]:
         if values.has(*snippet):
             values.expect(asset("z2jh", "lego_ldap.py").decode(), *snippet)
             password = _secret(values, at, (*place, "search", "password"), "LDAP_SEARCH_PASSWORD")
+        attribute = values.text(*at((*place, "search", "attribute"), *section, "user_attribute"))
+        values.expect(attribute, *section, "lookup_dn_user_dn_attribute")
         search = {
             "base": values.text(*at((*place, "search", "base"), *section, "user_search_base")),
-            "attribute": values.text(*at((*place, "search", "attribute"), *section, "user_attribute")),
+            "attribute": attribute,
             "user": text(values, *at((*place, "search", "user"), *section, "lookup_dn_search_user")),
             "password": password,
         }
@@ -109,9 +119,25 @@ def _ldap(values: Reading, at: At) -> dict[str, Any]:
         "server": values.text(*at((*place, "server"), *section, "server_address")),
         "port": number(values, *port_at) if values.has(*port_at) else None,
         "tls": _LDAP_TLS.get(tls, tls),
+        "ca": ca,
         "users": some_texts(values, *at((*place, "users"), *section, "bind_dn_template")),
         "search": search,
         "allowed_groups": some_texts(values, *at((*place, "allowed_groups"), *section, "allowed_groups")),
+    }
+
+
+def _authority(values: Reading, at: At, option: Path) -> dict[str, str]:
+    """The ConfigMap whose file ldap3 reads (cannatag/ldap3:ldap3/core/tls.py@2.9.1)."""
+    values.expect("/etc/lego/ldap/ca.crt", *_CONFIG, "LDAPAuthenticator", "tls_kwargs", "ca_certs_file")
+    mount = {"name": "lego-ldap-ca", "mountPath": "/etc/lego/ldap", "readOnly": True}
+    values.expect([mount], "hub", "extraVolumeMounts")
+    volume = ("hub", "extraVolumes", 0)
+    source = (*volume, "configMap")
+    values.expect("lego-ldap-ca", *volume, "name")
+    values.expect("ca.crt", *source, "items", 0, "path")
+    return {
+        "name": values.text(*at((*option, "name"), *source, "name")),
+        "key": values.text(*at((*option, "key"), *source, "items", 0, "key")),
     }
 
 
@@ -119,6 +145,8 @@ def _native(values: Reading, at: At) -> dict[str, Any]:
     """jupyterhub/nativeauthenticator:nativeauthenticator/nativeauthenticator.py@1.3.0."""
     section, place = (*_CONFIG, "NativeAuthenticator"), ("authenticator", "native")
     values.expect(True, *section, "check_common_password")
+    values.expect(600, *section, "seconds_before_next_try")
+    values.expect(asset("z2jh", "lego_native.py").decode(), "hub", "extraConfig", "lego-native")
     length = at((*place, "minimum_password_length"), *section, "minimum_password_length")
     return {
         "open_signup": flag(values, *at((*place, "open_signup"), *section, "open_signup")),

@@ -11,7 +11,7 @@ from typing import Any
 
 from lego_compile.ir.model import Deployment
 from lego_compile.targets.assets import asset
-from lego_compile.targets.z2jh.lower_access import authenticator, entrance, secrets, snippets
+from lego_compile.targets.z2jh.lower_access import authenticator, entrance, secrets, snippets, volumes
 from lego_compile.targets.z2jh.lower_apply import apply_files, with_hash
 from lego_compile.targets.z2jh.lower_mounts import RESTRICTED
 from lego_compile.targets.z2jh.lower_profiles import default_profile, singleuser
@@ -87,6 +87,7 @@ def _hub(deployment: Deployment, options: Mapping[str, Any]) -> dict[str, Any]:
         **pair("nodeSelector", dict(asked["node_selector"])),
         "config": {**authenticator(options), "KubeSpawner": _spawner(deployment, options)},
         **pair("extraEnv", secrets(options)),
+        **volumes(options),
         **pair("extraConfig", {**snippets(options), **extra}),
     }
 

@@ -9,6 +9,7 @@ from lego_compile.targets.assets import asset
 from lego_compile.targets.z2jh.lower_text import pair
 
 _LDAP_TLS = {"starttls": "before_bind", "ldaps": "on_connect", "none": "insecure"}
+_LDAP_CA = "/etc/lego/ldap"
 
 
 def authenticator(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,13 +30,14 @@ def authenticator(options: Mapping[str, Any]) -> dict[str, Any]:
     if oauth:
         sections["GenericOAuthenticator"] = _oauth(oauth, asked["allowed_groups"], options["host"])
     if ldap:
-        sections["LDAPAuthenticator"] = _ldap(ldap)
+        sections["LDAPAuthenticator"] = _ldap(ldap, asked)
     if native:
         sections["NativeAuthenticator"] = {
             "open_signup": native["open_signup"],
             "check_common_password": True,
             "minimum_password_length": native["minimum_password_length"],
             "allowed_failed_logins": native["failed_logins"],
+            "seconds_before_next_try": 600,  # 0 in truth: its 600 is a tag of the trait (…nativeauthenticator.py@1.3.0)
         }
     return sections
 
@@ -56,13 +58,16 @@ def _oauth(oauth: Mapping[str, Any], groups: list[str], host: str) -> dict[str, 
     }
 
 
-def _ldap(ldap: Mapping[str, Any]) -> dict[str, Any]:
+def _ldap(ldap: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """jupyterhub/ldapauthenticator:ldapauthenticator/ldapauthenticator.py@2.0.2."""
     search = ldap["search"]
     section = {
         "server_address": ldap["server"],
         **pair("server_port", ldap["port"]),
         "tls_strategy": _LDAP_TLS[ldap["tls"]],
+        **pair("tls_kwargs", _ldap_tls(ldap)),
+        # Its own takes neither capitals nor addresses, and a line break in the end.
+        "valid_username_regex": r"^[A-Za-z0-9][A-Za-z0-9._@-]*\Z",
         **pair("bind_dn_template", list(ldap["users"])),
         **pair("allowed_groups", list(ldap["allowed_groups"])),
     }
@@ -71,9 +76,32 @@ def _ldap(ldap: Mapping[str, Any]) -> dict[str, Any]:
             "lookup_dn": True,
             "user_search_base": search["base"],
             "user_attribute": search["attribute"],
+            "lookup_dn_user_dn_attribute": search["attribute"],  # without it every search is a TypeError
             **pair("lookup_dn_search_user", search["user"]),
         }
+    if ldap["allowed_groups"] and not asked["allowed_users"]:
+        # JupyterHub adds administrators to a list of users only when there is one, and this class knows no others.
+        section |= pair("allowed_users", list(asked["admin_users"]))
     return section
+
+
+def _ldap_tls(ldap: Mapping[str, Any]) -> dict[str, Any]:
+    """cannatag/ldap3:ldap3/core/tls.py@2.9.1, which checks no certificate unless it is told to (ssl.CERT_REQUIRED)."""
+    if ldap["tls"] == "none":
+        return {}
+    return {"validate": 2, **({"ca_certs_file": f"{_LDAP_CA}/ca.crt"} if ldap["ca"] else {})}
+
+
+def volumes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Files of the hub (``hub.extraVolumes``, ``hub.extraVolumeMounts``)."""
+    ldap = options["authenticator"]["ldap"]
+    if not (ldap and ldap["ca"]):
+        return {}
+    source = {"name": ldap["ca"]["name"], "items": [{"key": ldap["ca"]["key"], "path": "ca.crt"}]}
+    return {
+        "extraVolumes": [{"name": "lego-ldap-ca", "configMap": source}],
+        "extraVolumeMounts": [{"name": "lego-ldap-ca", "mountPath": _LDAP_CA, "readOnly": True}],
+    }
 
 
 def secrets(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +118,12 @@ def secrets(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def snippets(options: Mapping[str, Any]) -> dict[str, str]:
-    """Fixed pieces of configuration: LDAPAuthenticator takes its password from no variable."""
-    wanted = "LDAP_SEARCH_PASSWORD" in secrets(options)
-    return {"lego-ldap": asset("z2jh", "lego_ldap.py").decode()} if wanted else {}
+    """Fixed pieces: LDAPAuthenticator takes its password from no variable, NativeAuthenticator hides its pages."""
+    wanted = {
+        "lego-ldap": ("lego_ldap.py", "LDAP_SEARCH_PASSWORD" in secrets(options)),
+        "lego-native": ("lego_native.py", options["authenticator"]["native"]),
+    }
+    return {name: asset("z2jh", file).decode() for name, (file, is_wanted) in wanted.items() if is_wanted}
 
 
 def entrance(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lego_compile.targets.assets import asset
 from lego_compile.targets.z2jh.lower_mounts import mount_traits
 from lego_compile.targets.z2jh.lower_puller import CHART_TOLERATIONS, tolerations
 from lego_compile.targets.z2jh.lower_text import (
+    cores,
     dollars,
     expandable,
     html,
@@ -74,7 +75,7 @@ def singleuser(deployment: Deployment, options: Mapping[str, Any]) -> dict[str, 
         "networkPolicy": _network(session),
         **pair("nodeSelector", dict(session["node_selector"])),
         **pair("extraTolerations", [*tolerations(session["tolerations"])]),
-        **({} if session["reserve_cpu"] is None else {"cpu": {"guarantee": session["reserve_cpu"]}}),
+        **({} if session["reserve_cpu"] is None else {"cpu": {"guarantee": cores(session["reserve_cpu"])}}),
         # The chart's own 1G is more than the limit of a small profile; 0 is none.
         "memory": {"guarantee": session["reserve_memory"] or 0},
         "storage": _storage(deployment, system, common, options),
@@ -179,7 +180,7 @@ def _limits(profile: Composition, placement: Mapping[str, Any] | None) -> dict[s
     limits = profile.limits
     override: dict[str, Any] = {}
     if limits.cpu is not None:
-        override["cpu_limit"] = limits.cpu // 1000 if limits.cpu % 1000 == 0 else limits.cpu / 1000
+        override["cpu_limit"] = cores(limits.cpu / 1000)
     if limits.memory is not None:
         override["mem_limit"] = size_text(limits.memory)
     if limits.gpus:
@@ -197,7 +198,7 @@ def _placement(placement: Mapping[str, Any] | None, options: Mapping[str, Any]) 
     return {
         **pair("node_selector", dict(placement["node_selector"])),
         **pair("tolerations", [*every, *mine] if mine else []),
-        **pair("cpu_guarantee", placement["reserve_cpu"]),
+        **pair("cpu_guarantee", cores(placement["reserve_cpu"] or 0)),
         **pair("mem_guarantee", placement["reserve_memory"]),
     }
 

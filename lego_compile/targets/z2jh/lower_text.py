@@ -39,6 +39,11 @@ def html(text: str) -> str:
     return text
 
 
+def cores(number: float) -> int | float:
+    """A number of cores, as people write it: ``4``, and ``0.5``."""
+    return int(number) if number == int(number) else number
+
+
 def size_text(size: int) -> str:
     """Bytes with the largest unit that leaves a whole number; units are powers of 1024 (``8G``)."""
     unit, factor = next((each for each in _UNITS if size % each[1] == 0), _UNITS[-1])

@@ -39,6 +39,13 @@ class PasswordKey(SecretKey):
     key: KeyName = Field("password", description="Key in it.")
 
 
+class AuthorityKey(Block):
+    """One key of a ConfigMap that exists already, with certificates of CAs."""
+
+    name: ObjectName = Field(description="Name of the ConfigMap.", examples=["directory-ca"])
+    key: KeyName = Field("ca.crt", description="Key in it, with certificates as PEM.")
+
+
 class OAuth(LoginService):
     """A login service that speaks OAuth 2 (Keycloak, Indigo IAM, …).
 
@@ -72,7 +79,14 @@ class Ldap(Block):
     port: int | None = Field(
         None, ge=1, le=65535, description="Its port; 636 with `tls: ldaps`, and 389 else, when unsaid."
     )
-    tls: Literal["starttls", "ldaps", "none"] = Field("starttls", description="How it is spoken to.")
+    tls: Literal["starttls", "ldaps", "none"] = Field(
+        "starttls", description="How it is spoken to; with TLS, its certificate is checked."
+    )
+    ca: AuthorityKey | None = Field(
+        None,
+        description="The ConfigMap with the CA of its certificate; the CAs of the hub's image when unsaid.",
+        examples=[{"name": "directory-ca"}],
+    )
     users: tuple[UserDn, ...] = Field(
         (), description="Where users are.", examples=[["uid={username},ou=people,dc=example,dc=org"]]
     )
@@ -88,7 +102,9 @@ class Native(Block):
     """Accounts of the hub itself: people sign up, and an administrator lets them in."""
 
     open_signup: bool = Field(False, description="Whether whoever signs up is in at once.")
-    minimum_password_length: int = Field(12, ge=8, le=200, description="In characters.")
+    minimum_password_length: int = Field(
+        12, ge=8, le=64, description="In characters; bcrypt takes no password of more than 72 bytes."
+    )
     failed_logins: int = Field(
         5, ge=0, le=100, description="After so many an account is closed for ten minutes; 0 for never."
     )

@@ -74,7 +74,7 @@ def authenticator(**changes: Any) -> dict[str, Any]:
 def ldap(**changes: Any) -> dict[str, Any]:
     """Options of a directory that says where users are."""
     base = {
-        "server": "ldap.example.org", "port": None, "tls": "starttls",
+        "server": "ldap.example.org", "port": None, "tls": "starttls", "ca": None,
         "users": ["uid={username},ou=people,dc=example,dc=org"], "search": None, "allowed_groups": [],
     }  # fmt: skip
     return {**base, **changes}
@@ -189,7 +189,8 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
         {
             "server": st.just("ldap.example.org"),
             "port": st.sampled_from([None, 389, 3269]),
-            "tls": st.sampled_from(["starttls", "ldaps", "none"]),
+            "tls": st.just("starttls"),
+            "ca": st.sampled_from([None, {"name": "directory-ca", "key": "ca.crt"}]),
             "users": st.lists(st.just("uid={username},dc=example"), max_size=1),
             "search": st.one_of(
                 st.none(), st.just(SEARCH), st.just({**SEARCH, "user": None, "password": None})
@@ -208,6 +209,8 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
         _login("dummy", users),
         _login("generic-oauth", users, oauth=oauth, allowed_groups=users),
         _login("ldap", users, ldap=directory),
+        _login("ldap", users, ldap=directory.map(lambda each: {**each, "tls": "ldaps"})),
+        _login("ldap", users, ldap=directory.map(lambda each: {**each, "tls": "none", "ca": None})),
         _login("native", users, native=native),
     )
     labels = st.dictionaries(names, st.sampled_from(["true", "no", "1", ""]), max_size=2)

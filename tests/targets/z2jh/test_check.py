@@ -222,6 +222,18 @@ def test_every_feature_has_rows() -> None:
         ),
         ({"authenticator": authenticator(type="ldap", ldap=ldap(tls="none"))}, ("LC603", ("ldap", "tls"))),
         (
+            {
+                "authenticator": authenticator(
+                    type="ldap", ldap=ldap(tls="none", ca={"name": "x", "key": "y"})
+                )
+            },
+            ("LC601", ("ldap", "ca")),
+        ),
+        (
+            {"authenticator": authenticator(type="native", native=NATIVE, allowed_users=["ada"])},
+            ("LC603", ("authenticator", "allowed_users")),
+        ),
+        (
             {"authenticator": authenticator(type="ldap", ldap=ldap(), allowed_groups=["a"])},
             ("LC601", ("authenticator", "allowed_groups")),
         ),
