@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,9 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lego_compile.emit import yaml as emit_yaml
+from lego_compile.ir.model import Deployment
+from lego_compile.targets import goyaml
 from lego_compile.targets.z2jh import TARGET
 from tests.strategies import example
-from tests.targets.z2jh.samples import compiled, full_options, projected
+from tests.targets.z2jh.samples import (
+    SEARCH,
+    apply,
+    authenticator,
+    compiled,
+    full_options,
+    ldap,
+    options,
+    projected,
+)
 
 CHOSEN = full_options()
 DEPLOYMENT = projected(example())
@@ -22,17 +36,38 @@ GOLDEN = compiled(DEPLOYMENT, CHOSEN)
 TREES: dict[str, Any] = {name: yaml.safe_load(data) for name, data in GOLDEN.items()}
 Change = Callable[[Any, Any], None]
 HOME = "volume-{user_server}"
+_PLAIN: dict[bytes, Any] = {}
+"""Trees by the bytes of a file, or by a name that stands for them."""
+_NAMES = count()
 
 
-def noticed(files: dict[str, bytes]) -> bool:
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees reach ``lift`` as they are, which is faster; what YAML makes of them is tested elsewhere."""
+
+    def load(data: bytes) -> Any:
+        return _PLAIN[data] if data in _PLAIN else _PLAIN.setdefault(data, goyaml.load(data))
+
+    for module in ("lift", "lift_apply"):
+        monkeypatch.setattr(sys.modules[f"lego_compile.targets.z2jh.{module}"], "load", load)
+
+
+def noticed(
+    files: dict[str, bytes], chosen: dict[str, Any] = CHOSEN, deployment: Deployment = DEPLOYMENT
+) -> bool:
     """Whether reading the files back gives something else than went in."""
     lifted = TARGET.lift(files)
-    return bool(lifted.complaints) or lifted.deployment != DEPLOYMENT or lifted.options != CHOSEN
+    for data in files.values():
+        if data.startswith(b"\0"):
+            del _PLAIN[data]
+    return bool(lifted.complaints) or lifted.deployment != deployment or lifted.options != chosen
 
 
-def with_tree(file: str, tree: Any) -> dict[str, bytes]:
+def with_tree(file: str, tree: Any, golden: dict[str, bytes] = GOLDEN) -> dict[str, bytes]:
     """The golden files with another tree in one of them."""
-    return {**GOLDEN, file: emit_yaml.dump(tree).encode()}
+    name = b"\0%d" % next(_NAMES)
+    _PLAIN[name] = tree
+    return {**golden, file: name}
 
 
 def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -120,6 +155,86 @@ def test_every_node_matters(file: str, change: Change) -> None:
     assert survivors == []
 
 
+def _other_options(**changes: Any) -> dict[str, Any]:
+    return full_options(profiles={}, **changes)
+
+
+def small(chosen: dict[str, Any]) -> Deployment:
+    """One profile with one brick, that offers another."""
+    first = DEPLOYMENT.profiles[0]
+    profile = replace(first, bricks=first.bricks[:1], offers=first.offers[-1:], retired=(), data=())
+    size = None if chosen["home"]["claim"] else DEPLOYMENT.home_size
+    return replace(DEPLOYMENT, profiles=(profile,), groups=(), home_size=size)
+
+
+LOOKUP = {"users": [], "search": SEARCH, "ca": {"name": "directory-ca", "key": "ca.crt"}}
+BALANCER = {"email": None, "tls_secret": None, "annotations": {"a": "b"}, "sources": ["192.0.2.0/24"]}
+VARIETIES: dict[str, dict[str, Any]] = {
+    "a directory": _other_options(
+        authenticator=authenticator(
+            type="ldap", ldap=ldap(**LOOKUP, port=3269, allowed_groups=["cn=a"]), admin_users=["ada"]
+        )
+    ),
+    "accounts": _other_options(
+        authenticator=authenticator(
+            type="native", native={"open_signup": False, "minimum_password_length": 12, "failed_logins": 5}
+        )
+    ),
+    "a gateway": _other_options(
+        ingress=options()["ingress"],
+        gateway={"name": "a", "namespace": "b", "section": "c", "annotations": {"d": "e"}},
+    ),
+    "let's encrypt": _other_options(
+        ingress=options()["ingress"], load_balancer={**BALANCER, "tls": "letsencrypt", "email": "a@b.org"}
+    ),
+    "a certificate": _other_options(
+        ingress=options()["ingress"], load_balancer={**BALANCER, "tls": "secret", "tls_secret": "c"}
+    ),
+    "no tls": _other_options(ingress=options()["ingress"], load_balancer={**BALANCER, "tls": "none"}),
+    "copies": _other_options(mounts="copy", prepull="chart"),
+    "directories": _other_options(mounts="hostPath", bricks_at="/srv/bricks", prepull="none"),
+    "an export": _other_options(mounts="nfs", bricks_at="nfs:nas.example.org:/bricks", prepull="chart"),
+    "a claim": _other_options(mounts="nfs", bricks_at="pvc:bricks", prepull="chart"),
+    "the driver": _other_options(mounts="csi"),
+    "the chart's puller": _other_options(prepull="chart"),
+    "one home": _other_options(home={"storage_class": None, "claim": "homes"}),
+    "flux": _other_options(gitops="flux", apply=apply(release="lab")),
+}
+"""Options that write something which the golden files have not."""
+
+
+@pytest.mark.parametrize("name", VARIETIES)
+def test_every_node_of_other_options_matters(name: str) -> None:
+    """The same of all that these options write, and the golden files have not, or have otherwise."""
+    chosen = VARIETIES[name]
+    deployment = small(chosen)
+    golden = compiled(deployment, chosen)
+    assert not noticed(golden, chosen, deployment)
+    survivors = []
+    for file, data in golden.items():
+        tree = yaml.safe_load(data) if file.endswith(".yaml") else None
+        for at in places(tree):
+            if found(tree, at) == found(TREES.get(file), at):
+                continue
+            for change in (_other, _drop, _null, _renamed, _as_text):
+                files = with_tree(file, damaged(tree, at, change), golden)
+                if not harmless(at, change) and not noticed(files, chosen, deployment):
+                    survivors.append((file, at, change.__name__))
+    assert survivors == []
+
+
+def found(tree: Any, at: tuple[Any, ...]) -> Any:
+    """What a tree has at a place; itself when it has nothing there, which nothing else is."""
+    node = tree
+    for key in at:
+        if not (isinstance(node, dict) and key in node) and not (
+            isinstance(node, list) and isinstance(key, int) and key < len(node)
+        ):
+            return tree
+        node = node[key]
+    return node
+
+
 def test_the_undamaged_is_silent() -> None:
     """Without damage nothing is noticed, so the tests of this file can fail."""
     assert not noticed(GOLDEN)
@@ -129,7 +244,7 @@ def test_the_undamaged_is_silent() -> None:
 def _values(change: Callable[[Any], None]) -> dict[str, bytes]:
     tree = copy.deepcopy(TREES["values.yaml"])
     change(tree)
-    return with_tree("values.yaml", tree)
+    return {**GOLDEN, "values.yaml": emit_yaml.dump(tree).encode()}
 
 
 def _profile(change: Callable[[Any], None], index: int = 0) -> dict[str, bytes]:
