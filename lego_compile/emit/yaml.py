@@ -26,8 +26,10 @@ _LONGEST_KEY = 1000
 # Words that some reader takes for a boolean or null, in lower case (https://yaml.org/type/bool.html).
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
-# ": " would end a key and " #" begin a comment.
-_BARE = re.compile(rb"[A-Za-z/](?:[A-Za-z0-9 _./@%+=,()*;<>~^?&!|$-]++|:(?=[^ ])|(?<! )#)*+")
+# ": " would end a key and " #" begin a comment. No possessive quantifiers: Python 3.11.0 to 3.11.4 get them wrong, and
+# Debian 12 has 3.11.2 (python/cpython#106052).
+_PLAIN = rb"[A-Za-z0-9 _./@%+=,()*;<>~^?&!|$-]*"
+_BARE = re.compile(rb"[A-Za-z/]" + _PLAIN + rb"(?:(?::(?=[^ ])|(?<! )#)" + _PLAIN + rb")*")
 
 # Written as escapes: what YAML calls not printable, the line breaks that only YAML 1.1 knows (U+0085, U+2028,
 # U+2029), and what a reviewer cannot see (odd spaces, zero width, direction marks, tags).
