@@ -105,16 +105,16 @@ class Podman:
 
     def __init__(self, root: Root, registry: str) -> None:
         self._root = root
-        root.env |= {
+        trusted = f"/run/lego-registries-{registry.rpartition(':')[2]}.conf"
+        self._env = {
             "CONTAINERS_CONF": root.write("/run/lego-containers.conf", _ENGINE),
-            "CONTAINERS_REGISTRIES_CONF": root.write(
-                "/run/lego-registries.conf", _REGISTRIES.format(host=registry)
-            ),
+            "CONTAINERS_REGISTRIES_CONF": root.write(trusted, _REGISTRIES.format(host=registry)),
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
 
     def run(self, *words: str, text: str = "", check: bool = True) -> CompletedProcess[str]:
         """Run a command of Podman's."""
+        self._root.env |= self._env  # another one may trust another registry
         return self._root.run("podman", *words, text=text, check=check)
 
     def play(self, manifest: str) -> CompletedProcess[str]:

@@ -21,7 +21,11 @@ def settle(declared: Mapping[str, Any]) -> dict[str, Any]:
     options = without_versions(declared)
     volumes = declared["mounts"] in ("image", "csi")
     options["prepull"] = declared["prepull"] or ("daemonset" if volumes else "chart")
-    options["profiles"] = {slug: each for slug, each in declared["profiles"].items() if any(each.values())}
+    options["profiles"] = {
+        slug: own
+        for slug, each in declared["profiles"].items()
+        if any((own := _own(each, declared["session"])).values())
+    }
     if declared["apply"]:
         options["apply"] = {**declared["apply"], "chart": (declared.get("versions") or {}).get("chart") or ""}
     return options
@@ -32,6 +36,12 @@ def overlay(*given: Any) -> tuple[str, ...]:
     from lego_compile.targets.z2jh.overlay import overlay as look
 
     return look(*given)
+
+
+def _own(placement: Mapping[str, Any], session: Mapping[str, Any]) -> dict[str, Any]:
+    """What a profile says for itself, and not again what every session has."""
+    same = {key for key in ("reserve_cpu", "reserve_memory") if placement[key] == session[key]}
+    return {key: None if key in same else value for key, value in placement.items()}
 
 
 TARGET = Target(

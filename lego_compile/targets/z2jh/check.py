@@ -54,6 +54,8 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
     check_entrance(options, report)
     check_gitops(options, report)
     _check_options(options, report)
+    if options["session"]["networks"] or options["load_balancer"]:
+        _check_networks(options, report)
     _check_mounts(deployment, options, report)
     _check_home(deployment, options, report)
     _check_groups(deployment, options["authenticator"]["oauth"], report)
@@ -63,6 +65,38 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
     for data in dict.fromkeys(each for profile in deployment.profiles for each in profile.data):
         _check_data(data, report)
     _check_size(deployment, options, report)
+
+
+def _check_networks(options: Mapping[str, Any], report: Report) -> None:
+    """Networks are ones, and sessions do not reach the cloud's metadata through them."""
+    from ipaddress import ip_address, ip_network
+
+    asked = [
+        ((*_HERE, "session", "networks", index), each)
+        for index, each in enumerate(options["session"]["networks"])
+    ]
+    sources = (options["load_balancer"] or {}).get("sources", ())
+    for place, text in (
+        *asked,
+        *(((*_HERE, "load_balancer", "sources", index), each) for index, each in enumerate(sources)),
+    ):
+        try:
+            network = ip_network(text, strict=False)
+        except ValueError:
+            report.add(
+                "LC204",
+                f"{text!r} is no network",
+                place,
+                help="write one such as 192.0.2.0/24 or 2001:db8::/32",
+            )
+            continue
+        if "session" in place and ip_address("169.254.169.254") in network:
+            report.add(
+                "LC601",
+                f"{text!r} lets sessions reach the cloud's metadata, and with it the credentials of the nodes",
+                place,
+                help="name the networks that are meant, or `private_network: true` for all private ones but that",
+            )
 
 
 def _check_options(options: Mapping[str, Any], report: Report) -> None:
@@ -140,6 +174,14 @@ def _check_mounts(deployment: Deployment, options: Mapping[str, Any], report: Re
             (*_HERE, "bricks_at"),
             related=(chosen,),
             help=f"name {words}",
+        )
+    if pattern and at and not at.startswith("pvc:"):
+        level = "baseline" if kind == "hostPath" else "restricted"
+        report.add(
+            "LC603",
+            f"`mounts: {kind}` mounts {at!r} into sessions, which Pod Security {level} refuses",
+            (*_HERE, "bricks_at"),
+            help="use a claim: `mounts: nfs` with `bricks_at: pvc:CLAIM`",
         )
     _check_puller(deployment, options, report)
     if options["volumes"] == "list":
@@ -318,13 +360,15 @@ def _check_placements(deployment: Deployment, options: Mapping[str, Any], report
             )
             continue
         for key, value in placement["node_selector"].items():
-            if options["session"]["node_selector"].get(key) == value:
+            every = options["session"]["node_selector"].get(key)
+            if every is not None:
                 report.add(
                     "LC601",
-                    f"every session asks for nodes with {key}={value} already",
+                    f"every session asks for nodes with {key}={every}"
+                    + (" already" if every == value else ", and images are fetched on these only"),
                     (*here, "node_selector", key),
                     key=True,
-                    help="delete it",
+                    help="delete it" if every == value else "select nodes of profiles by another label",
                 )
         name, limits = placement["gpu_resource"], profile.limits
         if name and not (
@@ -346,13 +390,17 @@ def _check_placements(deployment: Deployment, options: Mapping[str, Any], report
             )
 
 
-_MOST_BYTES = 2**20 - 2**14
-"""Of values.yaml: the chart puts it into a Secret, with a little more; one holds 1 MiB."""
+_MOST_BYTES = 9 * 2**20 // 10
+"""Of values.yaml: the chart puts it into a Secret, folded and with a little more; one holds 1 MiB."""
 
 
 def _check_size(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
     """The values fit into the hub's Secret (kubernetes/api:core/v1/types.go, ``MaxSecretSize``)."""
-    if sum(len(profile.bricks) + len(profile.offers) for profile in deployment.profiles) < _FEW:
+    words = sum(
+        len(profile.bricks) + len(profile.offers) + len(profile.environment) + len(profile.data)
+        for profile in deployment.profiles
+    )
+    if words < _FEW:
         return
     from lego_compile.targets.z2jh.emit import emit
     from lego_compile.targets.z2jh.lower import lower
@@ -369,7 +417,7 @@ def _check_size(deployment: Deployment, options: Mapping[str, Any], report: Repo
 
 
 _FEW = 200
-"""Bricks of all profiles together that always fit."""
+"""Bricks, variables and data of all profiles together that always fit: a variable has 4000 characters at most."""
 
 
 def _check_data(data: DataMount, report: Report) -> None:

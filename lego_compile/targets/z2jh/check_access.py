@@ -136,11 +136,19 @@ def check_entrance(options: Mapping[str, Any], report: Report) -> None:
         )
     if balancer:
         _check_balancer(balancer, (*_HERE, "load_balancer"), report)
+        if balancer["tls"] == "none" and options["authenticator"]["oauth"]:
+            report.add(
+                "LC601",
+                "with `tls: none` nobody answers at the https address that the login service sends users back to",
+                (*_HERE, "load_balancer", "tls"),
+                related=(Label((*_HERE, "authenticator", "oauth"), "the login service", key=True),),
+                help="write `tls: letsencrypt`, `tls: secret` or `tls: offload`",
+            )
     elif not gateway and not ingress["tls_secret"]:
         report.add(
             "LC603",
             "no certificate is named, so the Ingress speaks plain HTTP",
-            (*_HERE, "ingress") if ingress["class"] else _HERE,
+            (*_HERE, "ingress") if ingress["class"] else (*_HERE, "host"),
             help="add `ingress: {tls_secret: NAME}`, unless something before the Ingress ends TLS",
         )
 
@@ -190,6 +198,14 @@ def check_gitops(options: Mapping[str, Any], report: Report) -> None:
         )
     if not asked:
         return
+    if asked["chart"].count(".") < 2:
+        report.add(
+            "LC601",
+            f"`apply` names the chart's version, and {asked['chart']!r} stands for whichever is the newest then",
+            (*_HERE, "versions", "chart"),
+            related=(Label((*_HERE, "apply"), "asked for here", key=True),),
+            help="write the whole version, such as 4.4.0",
+        )
     if gitops == "argocd" and not asked["repository"]:
         report.add(
             "LC601",

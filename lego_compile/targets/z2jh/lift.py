@@ -194,7 +194,9 @@ def _grouped(values: Reading, deployment: Deployment) -> Deployment:
             values.maybe(*snippet)
             listed["profileGroups"] = {}
     reserved = listed["profileGroups"]
-    for slug in reserved:
+    for slug, names in reserved.items():
+        if not names:
+            values.complain(f"profile {slug!r} is for nobody", *_CUSTOM, "profileGroups", slug)
         if slug not in (profile.slug for profile in deployment.profiles):
             values.complain(f"there is no profile {slug!r} to reserve", *_CUSTOM, "profileGroups", slug)
     profiles = (
@@ -278,6 +280,8 @@ def _session(values: Reading, at: Any) -> dict[str, Any]:
     if values.has(*policy, "egress"):
         peers = at(("session", "networks"), *policy, "egress", 0, "to")
         networks = [values.text(*peers, index, "ipBlock", "cidr") for index in values.indices(*peers)]
+        if not networks:
+            values.complain("an empty `to` opens every destination", *policy, "egress", 0, "to")
     memory = at(("session", "reserve_memory"), *here, "memory", "guarantee")
     private = at(("session", "private_network"), *policy, "egressAllowRules", "privateIPs")
     tolerated = at(("session", "tolerations"), *here, "extraTolerations")

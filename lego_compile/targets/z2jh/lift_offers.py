@@ -34,7 +34,6 @@ def offered(
     retired: dict[str, tuple[str, ...]] = {}
     if not values.has(*here, "profile_options"):
         return (), ()
-    together, added = traits, traits
     for name in values.keys(*here, "profile_options"):
         option = (*here, "profile_options", name)
         if name == "profile" or not isinstance(values.peek(*option, "choices"), dict):
@@ -42,6 +41,7 @@ def offered(
             values.maybe(*option)
             continue
         title = shown(values, *option, "display_name")
+        _check_reach(values, name, option)
         keys, aliases = _keys(values, *option, "choices")
         _skipped(values, traits, name, option)
         first: Traits | None = None
@@ -50,11 +50,8 @@ def offered(
             label = shown(values, *choice, "display_name")
             override = override_at(values, traits, *choice, "kubespawner_override")
             alone = pods.apply(traits, override)
-            if first is None:
-                first, together = alone, pods.apply(together, override)
+            first = first or alone
             delta = _added(values, traits, alone, (*choice, "kubespawner_override"))
-            if key == keys[0]:
-                added = pods.apply(added, delta)
             layers = ((*choice, "kubespawner_override"), (*here, "kubespawner_override"))
             brick = _brick(values, name, delta, setup, layers, kinds)
             if brick is None:
@@ -72,9 +69,19 @@ def offered(
         hidden = tuple(sorted({*aliases} - {INCLUDE}))
         if hidden:
             retired[name] = hidden
-    if together != added:
-        values.complain("one of the choices takes away what another one adds", *here, "profile_options")
     return tuple(sorted(offers, key=lambda brick: brick.name)), tuple(sorted(retired.items()))
+
+
+def _check_reach(values: Reading, name: str, option: Path) -> None:
+    """No choice speaks of another option's brick: KubeSpawner applies one after the other, and a null takes away."""
+    own = {f"brick-{name}", f"copy-{name}", f"LEGO_BRICK_{name.upper().replace('-', '_')}"}
+    for choice in values.keys(*option, "choices"):
+        override = (*option, "choices", choice, "kubespawner_override")
+        traits = values.peek(*override)
+        for trait, entries in traits.items() if isinstance(traits, dict) else ():
+            for key in entries if isinstance(entries, dict) else ():
+                if key not in own:
+                    values.complain(f"a choice about {name!r} sets {key!r}", *override, trait, key)
 
 
 def _keys(values: Reading, *choices: str | int) -> tuple[list[str], list[str]]:
@@ -96,7 +103,7 @@ def _skipped(values: Reading, traits: Traits, name: str, option: Path) -> None:
     values.expect("no", *skip, "display_name")
     if values.has(*skip, "default"):
         values.expect(True, *skip, "default")
-    elif next(iter(values.keys(*option, "choices")), "") != "skip":
+    if next(iter(values.keys(*option, "choices")), "") != "skip":
         values.complain(f"{name!r} is mounted unless the user says no", *option, "choices")
     override = override_at(values, traits, *skip, "kubespawner_override")
     if pods.apply(traits, override) != traits:

@@ -102,7 +102,7 @@ def mounted(pod: Reading, setup: Setup, origin: Callable[[Path], Path]) -> Mount
             pod.maybe("volume_mounts", key)
         else:
             _mount(pod, key, volumes[name], path, result, setup, origin(("volumes", volumes[name])))
-    if not pod.peek("init_containers"):
+    if pod.peek("init_containers") in ({}, []):
         pod.maybe("init_containers")
     for name, key in volumes.items():
         if name not in used:
@@ -318,6 +318,13 @@ def placement(pod: Reading, base: Mapping[str, Any], resource: str | None) -> di
         if not listed:
             pod.maybe("tolerations")
     cpu, memory = cores(pod, "cpu_guarantee"), size(pod, "mem_guarantee")
+    for trait, value, aside in (
+        ("cpu_guarantee", cpu, base["cpu_guarantee"]), ("mem_guarantee", memory, base["mem_guarantee"]),
+    ):  # fmt: skip
+        if aside and not value:
+            pod.complain(f"`{trait}` sets nothing aside, and every session does", trait)
+    if memory is not None and byte_count(memory) is None:
+        pod.complain(f"`mem_guarantee` is {memory!r}, which JupyterHub refuses", "mem_guarantee")
     found = {
         "node_selector": own,
         "tolerations": more,

@@ -138,8 +138,11 @@ def _fetched(reading: Reading, options: dict[str, Any]) -> set[ImageRef]:
     names: list[str] = []
     paths: set[str] = set()
     for index in reading.indices(*mounts):
-        names.append(reading.text(*mounts, index, "name"))
-        paths.add(reading.text(*mounts, index, "mountPath"))
+        name, path = reading.text(*mounts, index, "name"), reading.text(*mounts, index, "mountPath")
+        if path != f"/bricks/{name}" or not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+            reading.complain(f"{name!r} cannot be mounted at {path!r}", *mounts, index)
+        names.append(name)
+        paths.add(path)
         reading.expect(True, *mounts, index, "readOnly")
     if len(set(names)) != len(names) or len(paths) != len(names):
         reading.complain("a volume or a path is used twice", *mounts)
@@ -149,6 +152,8 @@ def _fetched(reading: Reading, options: dict[str, Any]) -> set[ImageRef]:
     for index in reading.indices(*_POD, "volumes"):
         volume = (*_POD, "volumes", index)
         name = reading.text(*volume, "name")
+        if name in volumes:
+            reading.complain(f"two volumes are called {name!r}", *volume)
         volumes.add(name)
         image = image_source(reading, "csi" if options["mounts"] == "csi" else "image", secret, *volume)
         if name in names:

@@ -25,7 +25,8 @@ def unpacked(files: Mapping[str, bytes], deployment: Deployment) -> Iterator[Com
         return
     wanted = {brick.image for profile in deployment.profiles for brick in (*profile.bricks, *profile.offers)}
     found = set()
-    for line in files[LIST].decode("utf-8", "replace").splitlines():
+    lines = files[LIST].decode("utf-8", "replace").removesuffix("\n").split("\n")
+    for line in lines if lines != [""] else ():
         text, _, below = line.partition("\t")
         image = reference(text)
         if image is None or below != f"{image.repository}/sha256-{image.digest.removeprefix('sha256:')}":

@@ -82,6 +82,8 @@ def brick_image(
     if not setup.bricks_at or below == source or match is None:
         pod.complain(f"{source!r} says of no image that it is unpacked there", "volumes", volume)
         return kinds[0] if kinds else "", ImageRef(source, ""), inside
+    if match["inside"] and inside:
+        pod.complain("a directory inside a directory of the image is mounted", "volumes", volume)
     image = ImageRef(match["repository"], f"sha256:{match['digest']}")
     return ("hostPath" if kinds == ["hostPath"] else "nfs"), image, match["inside"] or inside
 
@@ -104,7 +106,10 @@ def _copied(pod: Reading, brick: str) -> tuple[ImageRef, str]:
     image = reference(text)
     if image is None:
         pod.complain(f"{text!r} is no image with a digest", *here, "image")
-    return image or ImageRef(text, ""), (words[-1] if words and words[-1] else "").strip("/")
+    place = words[-1] if words and words[-1] else ""
+    if not place.startswith("/"):
+        pod.complain(f"{place!r} is no absolute path of the image", *here, "command")
+    return image or ImageRef(text, ""), place[1:]
 
 
 def image_source(pod: Reading, kind: str, secret: str, *volume: str | int) -> ImageRef:

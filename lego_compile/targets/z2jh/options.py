@@ -18,7 +18,7 @@ from lego_compile.spec.types import (
     text,
 )
 from lego_compile.targets.z2jh.options_access import Authenticator, Gateway, Ingress, LoadBalancer
-from lego_compile.targets.z2jh.options_types import Cidr, LabelKey, LabelValue, ObjectName
+from lego_compile.targets.z2jh.options_types import Cidr, LabelKey, LabelValue, NamespaceName, ObjectName
 
 ImageName = Annotated[
     str,
@@ -195,7 +195,7 @@ class Hub(Block):
 class Apply(Block):
     """How the output comes into the cluster: files that say so, beside the values."""
 
-    namespace: ObjectName = Field("jupyterhub", description="Namespace of the hub.")
+    namespace: NamespaceName = Field("jupyterhub", description="Namespace of the hub.")
     release: ReleaseName = Field("jupyterhub", description="Name of the Helm release.")
     repository: Url | None = Field(
         None,

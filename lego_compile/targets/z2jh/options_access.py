@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lego_compile.spec.login import Access, LoginService
 from lego_compile.spec.types import Block, HostName, Text, text
-from lego_compile.targets.z2jh.options_types import Cidr, LabelKey, ObjectName
+from lego_compile.targets.z2jh.options_types import Cidr, LabelKey, NamespaceName, ObjectName
 
 KeyName = Annotated[str, text(r"^[A-Za-z0-9._-]+$", 253, "a key of a Secret: letters, digits and . _ -")]
 ClientId = Annotated[str, text(r"^[\x21-\x7e]+$", 200, "a client id, without spaces")]
@@ -145,7 +145,7 @@ class Gateway(Block):
     """The hub behind a Gateway of the Gateway API, which ends TLS."""
 
     name: ObjectName = Field(description="Name of the Gateway.", examples=["public"])
-    namespace: ObjectName | None = Field(
+    namespace: NamespaceName | None = Field(
         None, description="Its namespace; that of the hub when unsaid.", examples=["gateways"]
     )
     section: ObjectName | None = Field(

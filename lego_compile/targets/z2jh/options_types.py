@@ -15,7 +15,7 @@ ObjectName = Annotated[
 LabelKey = Annotated[
     str,
     text(
-        r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+        r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$",
         253,
         "the key of a Kubernetes label or annotation, such as lego.example.org/bricks",
     ),
@@ -28,10 +28,18 @@ LabelValue = Annotated[
         'the value of a Kubernetes label, such as "true"',
     ),
 ]
+NamespaceName = Annotated[
+    str,
+    text(
+        r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        63,
+        "the name of a Kubernetes namespace: lower-case letters, digits and hyphens",
+    ),
+]
 Cidr = Annotated[
     str,
     text(
-        r"^([0-9]{1,3}(\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-f:]*:[0-9a-f:]*/([0-9]{1,2}|1[01][0-9]|12[0-8]))$",
+        r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*)/[0-9]{1,3}$",
         60,
         "a network such as 192.0.2.0/24 or 2001:db8::/32",
     ),
