@@ -113,7 +113,9 @@ def _skipped(values: Reading, traits: Traits, name: str, option: Path) -> None:
 def _alias(values: Reading, traits: Traits, first: Traits, main: str, choice: Path) -> None:
     """A key that somebody stored once gives what the first choice gives."""
     values.expect(main, *choice, "alias")
-    values.expect(values.peek(*choice[:-1], main, "display_name"), *choice, "display_name")
+    values.expect(
+        f"{values.peek(*choice[:-1], main, 'display_name')} ({choice[-1]})", *choice, "display_name"
+    )
     override = override_at(values, traits, *choice, "kubespawner_override")
     if pods.apply(traits, override) != first:
         values.complain(f"{choice[-1]!r} gives something else than {main!r}", *choice, "kubespawner_override")

@@ -240,7 +240,8 @@ def _option(
     hidden = [*retired] if INCLUDE in choices else [INCLUDE, *retired]
     for key in hidden:
         choices[key] = {
-            "display_name": choices[main]["display_name"],
+            # KubeSpawner's own page shows it, too.
+            "display_name": f"{choices[main]['display_name']} ({key})",
             "alias": main,
             "kubespawner_override": overrides[main],
         }

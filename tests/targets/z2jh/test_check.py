@@ -290,14 +290,44 @@ def test_every_new_option_alone_is_fine() -> None:
         {"authenticator": authenticator(type="native", native=NATIVE)},
         {**PLAIN, "gateway": GATEWAY},
         {**PLAIN, "load_balancer": balancer(tls="letsencrypt", email="ops@example.org")},
-        {"mounts": "hostPath", "bricks_at": "/srv/bricks", "prepull": "chart"},
-        {"mounts": "nfs", "bricks_at": "nfs:nas.example.org:/bricks", "prepull": "none"},
         {"mounts": "nfs", "bricks_at": "pvc:bricks", "prepull": "chart"},
         {"home": {"storage_class": None, "claim": "homes"}},
         {"apply": apply()},
         {"gitops": "flux", "hub_secret": "x", "apply": apply()},
     ):
         assert found(one, options(**{**QUIET, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"mounts": "hostPath", "bricks_at": "/srv/bricks", "prepull": "chart"},
+            ("LC603", ("z2jh", "bricks_at")),
+        ),
+        ({"mounts": "nfs", "bricks_at": "nfs:nas:/b", "prepull": "none"}, ("LC603", ("z2jh", "bricks_at"))),
+        ({"session": {**options()["session"], "networks": ["0.0.0.0/0"]}}, ("LC601", ("networks", 0))),
+        (
+            {"session": {**options()["session"], "networks": ["10.0.0.0/8", "999.1.1.1/8"]}},
+            ("LC204", ("networks", 1)),
+        ),
+        ({**PLAIN, "load_balancer": balancer(tls="offload", sources=["::1/129"])}, ("LC204", ("sources", 0))),
+        ({"apply": apply(chart="4.4")}, ("LC601", ("versions", "chart"))),
+    ],
+)
+def test_what_is_said_of_places(changes: dict[str, Any], expected: tuple[str, tuple[Any, ...]]) -> None:
+    """Directories that Pod Security refuses, networks that are none or open too much, a version that is a range."""
+    assert found(chosen=options(**{**QUIET, **changes})) == [expected]
+
+
+def test_a_label_of_nodes_that_a_profile_gives_another_value() -> None:
+    """Images are fetched on the nodes of every session, so a profile selects among those."""
+    session = {**options()["session"], "node_selector": {"a": "b"}}
+    for value in ("b", "c"):
+        chosen = options(
+            **{**QUIET, "session": session, "profiles": {"deep": placement(node_selector={"a": value})}}
+        )
+        assert found(chosen=chosen) == [("LC601", ("node_selector", "a"))]
 
 
 @pytest.mark.parametrize("changes", [{"mounts": "copy", "prepull": "chart"}, {"prepull": "chart"}])

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from lego_compile.targets.z2jh import TARGET
 from lego_compile.targets.z2jh.options import Options
-from tests.targets.z2jh.samples import full_options, options
+from tests.targets.z2jh.samples import full_options, options, placement
 
 LEAST: dict[str, Any] = {"host": "jupyter.grenoble.example.org", "authenticator": {"type": "dummy"}}
 
@@ -32,6 +32,14 @@ def test_all_of_them() -> None:
     document = {**full_options(), "versions": versions, "gates": ["ImageVolume"]}
     document["apply"] = {key: value for key, value in document["apply"].items() if key != "chart"}
     assert read(document) == full_options()
+
+
+def test_what_a_profile_says_again_is_not_its_own() -> None:
+    """A reservation that every session has, in other words even, and a profile that says nothing."""
+    session = {"reserve_cpu": 0.5, "reserve_memory": "2G"}
+    profiles = {"a": {"reserve_cpu": 0.5, "reserve_memory": "4G"}, "b": session, "c": {}}
+    found = read({**LEAST, "session": session, "profiles": profiles})["profiles"]
+    assert found == {"a": placement(reserve_memory="4G")}
 
 
 @pytest.mark.parametrize(
