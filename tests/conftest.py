@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Machines of a CI are slow and busy: a property fails on its examples, never on the clock.
+# Machines of a CI are slow and busy: a property fails on its examples, never on the clock. CI draws more of them.
 settings.register_profile(
-    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60
+    "default",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("LEGO_EXAMPLES", "30")),
 )
 settings.load_profile("default")
 
