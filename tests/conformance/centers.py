@@ -35,15 +35,9 @@ def composition(center: str) -> Tree:
 def values(center: str, release: str) -> Tree:
     """The compiled values over those of a release of the chart, or over the few that matter where it is not at hand."""
     file = UPSTREAM / release / "values.yaml"
-    defaults = yaml.safe_load(file.read_text()) if file.exists() else _few()
+    defaults = yaml.safe_load(file.read_text()) if file.exists() else chart.DEFAULTS
     compiled = yaml.safe_load((ROOT / "out" / center / "z2jh" / "values.yaml").read_text())
     return dict(chart.coalesce(defaults, compiled))
-
-
-def _few() -> Tree:
-    from tests.conformance.test_z2jh import CHART_DEFAULTS
-
-    return CHART_DEFAULTS
 
 
 @cache

@@ -16,7 +16,7 @@ import yaml
 
 from tests.conformance import z2jh_chart as chart
 from tests.conformance.directory import ACCOUNT_PASSWORD
-from tests.conformance.test_z2jh import CHART_DEFAULTS, require
+from tests.conformance.test_z2jh import require
 from tests.targets.z2jh.samples import authenticator, compiled, options
 
 SECRETS = {
@@ -30,7 +30,7 @@ def values_of(**login: Any) -> dict[str, Any]:
     """The compiled values of a centre with this authenticator, over the chart's own."""
     files = compiled(chosen=options(authenticator=authenticator(**login)))
     values = yaml.load(files["values.yaml"], getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return dict(chart.coalesce(copy.deepcopy(CHART_DEFAULTS), values))
+    return dict(chart.coalesce(copy.deepcopy(chart.DEFAULTS), values))
 
 
 def configured(

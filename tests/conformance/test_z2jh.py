@@ -98,32 +98,9 @@ def tree(case: str, file: str = "values.yaml") -> dict[str, Any]:
     return dict(yaml.safe_load(compiled(*CASES[case])[file]))
 
 
-CHART_DEFAULTS: dict[str, Any] = {  # those keys of the chart's values.yaml@4.4.0 that the adapter looks at
-    "hub": {"config": {"JupyterHub": {"admin_access": True, "authenticator_class": "dummy"}}},
-    "singleuser": {
-        "extraLabels": {"hub.jupyter.org/network-access-hub": "true"},
-        "uid": 1000,
-        "fsGid": 100,
-        "startTimeout": 300,
-        "memory": {"limit": None, "guarantee": "1G"},
-        "cpu": {"limit": None, "guarantee": None},
-        "cloudMetadata": {"blockWithIptables": True},
-        "storage": {"capacity": "10Gi", "homeMountPath": "/home/jovyan"},
-    },
-    "scheduling": {
-        "userPods": {
-            "tolerations": [
-                {"key": key, "operator": "Equal", "value": "user", "effect": "NoSchedule"}
-                for key in ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
-            ]
-        }
-    },
-}
-
-
 def merged(case: str) -> dict[str, Any]:
     """The compiled values over the chart's own."""
-    return dict(chart.coalesce(CHART_DEFAULTS, copy.deepcopy(tree(case))))
+    return dict(chart.coalesce(chart.DEFAULTS, copy.deepcopy(tree(case))))
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -153,7 +130,7 @@ def test_the_adapter_knows_the_defaults(release: str) -> None:
         else:
             assert mine == theirs
 
-    compare(CHART_DEFAULTS, values)
+    compare(chart.DEFAULTS, values)
 
 
 # ── the real KubeSpawner ──────────────────────────────────────────────────────────────────────────────

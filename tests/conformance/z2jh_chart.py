@@ -37,6 +37,29 @@ TRAITS = {  # of KubeSpawner, and where below `singleuser` the chart finds them
 }
 
 
+DEFAULTS: dict[str, Any] = {  # those keys of the chart's values.yaml@4.4.0 that the adapter looks at
+    "hub": {"config": {"JupyterHub": {"admin_access": True, "authenticator_class": "dummy"}}},
+    "singleuser": {
+        "extraLabels": {"hub.jupyter.org/network-access-hub": "true"},
+        "uid": 1000,
+        "fsGid": 100,
+        "startTimeout": 300,
+        "memory": {"limit": None, "guarantee": "1G"},
+        "cpu": {"limit": None, "guarantee": None},
+        "cloudMetadata": {"blockWithIptables": True},
+        "storage": {"capacity": "10Gi", "homeMountPath": "/home/jovyan"},
+    },
+    "scheduling": {
+        "userPods": {
+            "tolerations": [
+                {"key": key, "operator": "Equal", "value": "user", "effect": "NoSchedule"}
+                for key in ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
+            ]
+        }
+    },
+}
+
+
 def coalesce(chart: Any, values: Any) -> Any:
     """Values over the chart's own, as Helm does it: maps merge, null deletes, all else replaces."""
     if not (isinstance(chart, dict) and isinstance(values, dict)):

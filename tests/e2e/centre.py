@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from tests.conformance import z2jh_chart as chart
-from tests.conformance.test_z2jh import CHART_DEFAULTS
 from tests.e2e.images import NOTEBOOK, OURS, PANGEO, PAUSE, PLATFORM
 from tests.images.oci import Built, image, text
 from tests.images.registry import Registry, push
@@ -88,7 +87,7 @@ class Centre:
         volumes = yaml.safe_load(self.puller)["spec"]["template"]["spec"]["volumes"] if self.puller else []
         self.bricks = {each["name"].rpartition("-")[0]: str(each["image"]["reference"]) for each in volumes}
         values = yaml.safe_load((out / "values.yaml").read_text())
-        self.values = chart.coalesce(copy.deepcopy(CHART_DEFAULTS), values)
+        self.values = chart.coalesce(copy.deepcopy(chart.DEFAULTS), values)
 
     def pod(self, **choice: str) -> dict[str, Any]:
         """The pod that the real KubeSpawner makes of the values and of a choice on the spawn page."""
