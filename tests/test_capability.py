@@ -63,7 +63,7 @@ def test_rows_are_complete(target: str) -> None:
             assert row["source"].strip() != "", feature
             assert row["support"] in LEVELS, feature
             assert row["support"] == "native" or row.get("needs"), feature
-            assert "gate" not in row or row["support"] == "gated", feature
+            assert "gate" not in row or (row["support"] in ("gated", "native") and row["needs"]), feature
             assert ("component" in row) == ("since" in row), feature
 
 
@@ -109,6 +109,7 @@ TABLE = Table(
             Row("red", "2", "native", "", "", "s3"),
             Row("blue", "3", "gated", "", "a daemon", "s4"),
         ),
+        "store": (Row("core", "1", "native", "Store", "the other store", "s8"),),
         "always": (Row("", "", "native", "", "", "s5"),),
         "never": (Row("", "", "absent", "", "another platform", "s6"),),
         "somehow": (Row("", "", "emulated", "", "a script", "s7"),),
@@ -122,6 +123,9 @@ TABLE = Table(
         ("always", {}, (), []),
         ("never", {}, (), ["LC501"]),
         ("somehow", {}, (), ["LC504"]),
+        ("store", {"core": "1"}, (), ["LC503"]),
+        ("store", {"core": "1"}, ("Store",), []),
+        ("store", {"core": "0.9"}, ("Store",), ["LC501"]),
         ("mount", {}, (), ["LC502", "LC502"]),
         ("mount", {"core": "1.10"}, (), ["LC502"]),
         ("mount", {"core": "1.10", "red": "2.0"}, (), []),

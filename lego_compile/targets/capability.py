@@ -24,7 +24,8 @@ class Row(NamedTuple):
         component: key of ``versions:``; empty for what holds whatever the versions.
         since: first version; empty without a component.
         support: an entry of ``LEVELS``.
-        gate: name of the switch that has to be on; empty when there is none.
+        gate: name of the switch that has to be on; empty when there is none. Unless the centre states that it is,
+            what is gated is absent, and what is native may be.
         needs: what it takes, or what is lost, in words.
         source: where that is written.
     """
@@ -96,7 +97,7 @@ def check(
         wanted.setdefault(need.feature, []).append(need)
     for feature, asking in wanted.items():
         for row in _holding(known, feature, declared, here, missing, report):
-            if row.support != "native":
+            if row.support != "native" or (row.gate and row.gate not in switched):
                 _judge(target, asking, row, declared, switched, here, report)
 
 
@@ -174,16 +175,14 @@ def _judge(
     related.append(Label(at, f"declared here for {target}" if version else "this target", key=not version))
     note = f"needed by {first.what}" + (f", and {len(others)} more" if others else "")
     source = f"source: {row.source}"
-    if row.support == "absent" or (row.gate and row.gate not in switched):
+    if row.support == "absent" or (row.support == "gated" and row.gate and row.gate not in switched):
         turn_on = f"turn it on, and say so with `gates: [{row.gate}]`; " if row.gate else ""
         code, message = "LC501", f"{first.feature!r} is not available on {on}"
         help_ = f"it needs {row.needs}; {turn_on}{source}"
-    elif row.support == "gated":
-        code, message, help_ = (
-            "LC503",
-            f"{first.feature!r} on {on} depends on {row.needs or row.gate}",
-            source,
-        )
+    elif row.support in ("gated", "native"):
+        code, message = "LC503", f"{first.feature!r} on {on} depends on {row.needs or row.gate}"
+        say_so = f"where it is so, say so with `gates: [{row.gate}]`; " if row.support == "native" else ""
+        help_ = f"{say_so}{source}"
     else:
         code, message, help_ = "LC504", f"{first.feature!r} on {on} is emulated: {row.needs}", source
     report.add(code, message, first.origin, note=note, related=tuple(related), help=help_)
