@@ -178,5 +178,6 @@ def test_a_compile_imports_only_what_it_needs() -> None:
     assert code_ == "0", run.stderr
     assert not {name.split(".")[0] for name in loaded} & HEAVY
     assert not {"pathlib", "tempfile", "subprocess", "concurrent", "multiprocessing", "urllib"} & set(loaded)
-    assert len([name for name in loaded if name.startswith("lego_compile")]) <= 90
-    assert len(loaded) <= 215
+    others = [name for name in loaded if not name.startswith("lego_compile")]
+    assert len(others) <= 125
+    assert len(loaded) - len(others) <= 100  # small ones of ours, for all three targets

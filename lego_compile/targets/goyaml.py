@@ -34,12 +34,15 @@ def load(data: bytes) -> Any:
     recurses in C, and deep nesting would end the process.
 
     Raises:
-        Unreadable: not YAML, a key twice, an alias, a tag, or a doubtful word.
+        Unreadable: not YAML, a key twice, an alias, a tag, a byte order mark, or a doubtful word.
     """
     import yaml
 
     try:
-        loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)(data.decode())
+        text = data.decode()
+        if "\ufeff" in text:  # libyaml reads over it wherever a line begins, and readers in Go stop there
+            raise Unreadable("has a byte order mark")
+        loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)(text)
         return _document(iter(loader.get_event, None))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

@@ -8,10 +8,13 @@ from typing import Any
 
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.model import Composition, Deployment
+from lego_compile.targets.compose.check_mounts import check_mounts
+from lego_compile.targets.login import check_authenticator, check_groups
 
 _HERE: Path = ("center", "targets", "compose")
-_PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
-_SOURCE = re.compile(rf"{_PATH}|nfs:[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:{_PATH}")
+_OAUTH = "oauth: {authorize_url: …, token_url: …, userdata_url: …}"
+# compose-spec/compose-go:dotenv/parser.go (locateKeyName): also after `export`, and before a colon.
+_SETTING = re.compile(r"\s*(?:export\s+)?((?:COMPOSE|DOCKER)_\w+)")
 _LOWEST_CPU = (
     10  # moby/moby:daemon/daemon_unix.go, verifyPlatformContainerResources: a quota of 1 ms in 100 ms
 )
@@ -21,19 +24,13 @@ _LOWEST_MEMORY = 6 * 1024**2  # the same: linuxMinMemory
 def check(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:
     """Report options that contradict each other, and compositions that Docker cannot run (LC601-LC603)."""
     _check_tls(options["tls"], report)
-    _check_authenticator(deployment, options["authenticator"], report)
+    check_authenticator(options["authenticator"], (*_HERE, "authenticator"), _OAUTH, report)
+    _check_claim(deployment, options["authenticator"], report)
+    check_groups(deployment, options["authenticator"], report)
+    check_mounts(deployment, options, report)
     _check_owner(deployment, report)
     for profile in deployment.profiles:
         _check_limits(profile, report)
-        for data in profile.data:
-            if not _SOURCE.fullmatch(data.source):
-                report.add(
-                    "LC602",
-                    f"Docker cannot mount {data.source!r}, the source of data {data.name!r}",
-                    (*data.origin[:-1], "source", "compose"),
-                    help="an absolute path of the machine (/data/era5) or nfs:SERVER:/EXPORT; "
-                    "`source: {compose: …}` says another one for this target",
-                )
 
 
 def obeys(path: str, data: bytes) -> str | None:
@@ -41,10 +38,9 @@ def obeys(path: str, data: bytes) -> str | None:
     if re.fullmatch(r"(docker-)?compose(\.override)?\.ya?ml", path):
         return "Compose reads it together with compose.yaml, or in its place"
     if path == ".env":
-        for line in data.decode("utf-8", "replace").splitlines():
-            name = line.strip().removeprefix("export ").partition("=")[0].strip()
-            if name.startswith(("COMPOSE_", "DOCKER_")):
-                return f"sets {name}, which changes what Compose reads or where it runs"
+        for line in data.decode("utf-8-sig", "replace").splitlines():
+            if found := _SETTING.match(line):
+                return f"sets {found[1]}, which changes what Compose reads or where it runs"
     return None
 
 
@@ -86,53 +82,19 @@ def _check_tls(tls: Mapping[str, Any], report: Report) -> None:
         )
 
 
-def _check_authenticator(deployment: Deployment, authenticator: Mapping[str, Any], report: Report) -> None:
-    here, oauth = (*_HERE, "authenticator"), authenticator["oauth"]
-    kind = Label((*here, "type"), "the authenticator")
-    if authenticator["type"] == "dummy":
-        report.add(
-            "LC603",
-            "with `type: dummy` anybody can log in as anybody, with any password",
-            (*here, "type"),
-            help="use it on a closed network only; `type: generic-oauth` is for everything else",
-        )
-        if oauth:
-            report.add(
-                "LC601", "`oauth` is for `type: generic-oauth`", (*here, "oauth"), key=True, related=(kind,)
-            )
-    elif not oauth:
-        report.add("LC601", "`type: generic-oauth` needs `oauth`, the login service", here, related=(kind,))
-    claim = oauth and oauth["groups_claim"]
-    if authenticator["allowed_groups"] and not claim:
-        report.add(
-            "LC601",
-            "`allowed_groups` needs `groups_claim`, which says what groups a user is in",
-            (*here, "allowed_groups"),
-            key=True,
-            help="add `groups_claim` below `oauth`, or list people under `allowed_users`",
-        )
-    listed = {name for name, users in deployment.groups if users}
-    for name in sorted(listed) if claim else ():
+def _check_claim(deployment: Deployment, authenticator: Mapping[str, Any], report: Report) -> None:
+    """Groups come from one side only (jupyterhub/jupyterhub:jupyterhub/app.py, ``init_groups``)."""
+    if not (authenticator["oauth"] and authenticator["oauth"]["groups_claim"]):
+        return
+    for name in sorted(name for name, users in deployment.groups if users):
         report.add(
             "LC601",
             f"the members of group {name!r} are listed, and the login service says who is in it too",
-            (*here, "oauth", "groups_claim"),
+            (*_HERE, "authenticator", "oauth", "groups_claim"),
             key=True,
             related=(Label(("center", "groups", name, "users"), "listed here"),),
             help="delete `groups_claim` or the list: JupyterHub takes groups from one of them",
         )
-    _check_groups(deployment, listed, bool(claim), report)
-
-
-def _check_groups(deployment: Deployment, listed: set[str], claimed: bool, report: Report) -> None:
-    for profile in deployment.profiles:
-        if profile.groups and not claimed and listed.isdisjoint(profile.groups):
-            report.add(
-                "LC603",
-                f"nobody can choose profile {profile.slug!r} until an administrator fills its groups in the hub",
-                (*profile.origin, "groups"),
-                help="list `users` under `groups:`, or name the `groups_claim` of the login service",
-            )
 
 
 def _check_limits(profile: Composition, report: Report) -> None:

@@ -8,34 +8,36 @@ from typing import Any
 from lego_compile.emit import json, yaml
 from lego_compile.emit.tree import File
 from lego_compile.targets.assets import asset
-from lego_compile.targets.compose.digest import CONFIG_LABEL, config_digest
-
-_HEADER = "Compiled by lego-compile from the centre specification: edit that, not this file."
-_FIXED = ("Caddyfile", "env.example", "jupyterhub_config.py")
+from lego_compile.targets.compose.files import (
+    COMPOSE,
+    COMPOSITION,
+    CONFIG_LABEL,
+    EDGE_READS,
+    FIXED,
+    HEADER,
+    HUB_READS,
+    LAB,
+    SEED,
+    config_digest,
+)
 
 
 def emit(trees: Mapping[str, Any]) -> dict[str, File]:
     """Files by path below the target's folder.
 
     Args:
-        trees: what ``lower`` made.
+        trees: what ``lower`` made: data by file, or text.
     """
-    fixed = {name: asset("compose", name) for name in _FIXED}
-    composition = json.dump(trees["composition.json"]).encode()
-    compose = trees["compose.yaml"]
-    # Compose hashes a service, and not what its configs hold (docker/compose#11900).
-    edge = config_digest({"Caddyfile": fixed["Caddyfile"]})
-    hub = config_digest(
-        {"composition.json": composition, "jupyterhub_config.py": fixed["jupyterhub_config.py"]}
-    )
-    services = {
-        **compose["services"],
-        "edge": {**compose["services"]["edge"], "labels": {CONFIG_LABEL: edge}},
-        "hub": {**compose["services"]["hub"], "labels": {CONFIG_LABEL: hub}},
+    seeds = (SEED,) if "seed" in trees[COMPOSE]["configs"] else ()
+    data = {
+        **{name: text.encode() for name, text in trees.items() if isinstance(text, str)},
+        **{name: asset("compose", name) for name in (*FIXED, *seeds)},
+        COMPOSITION: json.dump(trees[COMPOSITION]).encode(),
     }
-    text = yaml.dump({**compose, "services": services}, _HEADER)
-    return {
-        "compose.yaml": File(text.encode()),
-        "composition.json": File(composition),
-        **{name: File(data) for name, data in fixed.items()},
-    }
+    if LAB in trees:
+        data[LAB] = yaml.dump(trees[LAB], HEADER).encode()
+    services = dict(trees[COMPOSE]["services"])
+    for name, reads in (("edge", EDGE_READS), ("hub", HUB_READS)):
+        services[name] = {**services[name], "labels": {CONFIG_LABEL: config_digest(data, reads)}}
+    data[COMPOSE] = yaml.dump({**trees[COMPOSE], "services": services}, HEADER).encode()
+    return {name: File(content) for name, content in data.items()}

@@ -6,29 +6,21 @@ images, no open port besides 80 and 443) that an edit by hand would break in sil
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lego_compile.ir.model import ImageRef, Path
-from lego_compile.targets.compose.digest import CONFIG_LABEL, config_digest
+from lego_compile.ir.model import Path
+from lego_compile.targets.compose.files import COMPOSE, CONFIG_LABEL, EDGE_READS, HUB_READS, config_digest
+from lego_compile.targets.compose.lift_bricks import LOGGING, Bricks, Said, read_bricks, reference
 from lego_compile.targets.goyaml import Unreadable, load
 from lego_compile.targets.reading import Complaint, Reading
-
-_FILE = "compose.yaml"
 
 # The two variables that .env holds, spelled so that Compose stops with the message when one is unset or empty.
 _TOKEN = "${CONFIGPROXY_AUTH_TOKEN:?put the output of 'openssl rand -hex 32' into .env}"  # noqa: S105 - a reference
 _CLIENT = "${OAUTH_CLIENT_ID:?put the id of this hub at the login service into .env}"
 
-# distribution/reference:regexp.go; a digest wins over a tag (moby/moby:daemon/containerd/image.go, resolveImage).
-_REFERENCE = re.compile(
-    r"(?P<repository>[a-z0-9][a-z0-9.:_/-]*?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?"
-    r"@(?P<digest>sha256:[0-9a-f]{64})"
-)
-
-_STARTED, _HEALTHY = {"condition": "service_started"}, {"condition": "service_healthy"}
+_HEALTHY = {"condition": "service_healthy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +32,9 @@ class Services:
         tls: the option of that name.
         images: the option of that name.
         socket: of the engine.
-        oauth: the hub gets the client and its secret.
-        pulled: every image that ``docker compose pull`` fetches for sessions → its tag, and the place.
+        login: files below ``secrets/`` that the hub gets.
+        bricks: how the software of sessions comes to the machine.
+        reads: files that the file names beside those that every centre has.
         places: option path → place.
         complaints: about the file.
     """
@@ -50,91 +43,97 @@ class Services:
     tls: dict[str, Any] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     socket: str = ""
-    oauth: bool = False
-    pulled: dict[ImageRef, tuple[str, Path]] = field(default_factory=dict)
+    login: frozenset[str] = frozenset()
+    bricks: Bricks = field(default_factory=Bricks)
+    reads: frozenset[str] = frozenset()
     places: dict[Path, Path] = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
 
 
-def reference(text: str) -> ImageRef | None:
-    """A reference as the engine takes it apart; None when it is not pinned by a digest."""
-    found = _REFERENCE.fullmatch(text)
-    return ImageRef(found["repository"], found["digest"], found["tag"] or "") if found else None
-
-
-def read_services(files: Mapping[str, bytes], center: str, complaints: list[Complaint]) -> Services | None:
+def read_services(files: Mapping[str, bytes], said: Said, complaints: list[Complaint]) -> Services | None:
     """Read the file; None and a complaint when it is missing or broken.
 
     Args:
         files: of the target's folder.
-        center: name of the centre, which the project and its network are named after.
+        said: what the hub is told; the project and its network are named after the centre.
         complaints: receives what makes the file unreadable.
     """
-    data = _yaml(files, complaints)
-    if data is None:
+    reading = read_file(files, COMPOSE, (_TOKEN, _CLIENT), complaints)
+    if reading is None:
         return None
-    expanded: list[Complaint] = []
-    reading = Reading(_FILE, _interpolated(data, (), expanded))
     secrets = reading.keys("secrets") if reading.has("secrets") else ()
     names = ("edge", "proxy", "hub", "docker-api")
-    pulled = {name: _pulled(reading, name) for name in reading.keys("services") if name not in names}
+    bricks = read_bricks(reading, files, said, names)
     images = {
         name.replace("-", "_"): _image(reading, name) for name in ("hub", "proxy", "edge", "docker-api")
     }
     host = reading.text("services", "edge", "environment", "LEGO_HOST")
     socket = reading.text("services", "docker-api", "volumes", 0, "source")
     tls = _tls(reading)
-    with_tls, with_oauth = tls.get("mode") == "files", "oauth_client_secret" in secrets
+    with_tls, login = tls.get("mode") == "files", [name for name in _LOGIN if name in secrets]
     expected = {
         "edge": _edge(reading, files, with_tls),
         "proxy": _proxy(),
-        "hub": _hub(files, with_oauth, list(pulled)),
-        "docker-api": _docker_api(socket),
+        "hub": _hub(files, login, bricks.waits),
+        "docker-api": _docker_api(socket, said.mounts),
     }
     for name, service in expected.items():
         image = images[name.replace("-", "_")]
-        reading.expect({"image": image, **_SERVICE, **service}, "services", name)
-    _expect_rest(reading, center, with_tls, with_oauth)
+        reading.expect(
+            {"image": image, **_SERVICE, "logging": LOGGING.get(said.engine), **service}, "services", name
+        )
+    _expect_rest(reading, said.center, with_tls, login)
+    built = (recipe_file(reading, name) for name in bricks.waits if reading.has("services", name, "build"))
     return Services(
         host=host,
         tls=tls,
         images=images,
         socket=socket,
-        oauth=with_oauth,
-        pulled={image: (image.tag, place) for image, place in pulled.values() if image is not None},
+        login=frozenset(login),
+        bricks=bricks,
+        reads=frozenset({*built, *(("seed.sh",) if bricks.seeded else ())}),
         places=_places(reading),
-        complaints=(*expanded, *reading.finish()),
+        complaints=reading.finish(),
     )
 
 
-def _yaml(files: Mapping[str, bytes], complaints: list[Complaint]) -> dict[str, Any] | None:
-    if _FILE not in files:
-        complaints.append(Complaint("LC703", f"{_FILE!r} is missing", (_FILE,)))
+def read_file(
+    files: Mapping[str, bytes], name: str, kept: tuple[str, ...], complaints: list[Complaint]
+) -> Reading | None:
+    """A file of Compose after variables; None and a complaint when it is missing or broken.
+
+    Args:
+        files: of the target's folder.
+        name: of the file.
+        kept: values with a variable that stay as they are; any other is a complaint.
+        complaints: receives what makes the file unreadable.
+    """
+    if name not in files:
+        complaints.append(Complaint("LC703", f"{name!r} is missing", (name,)))
         return None
     try:
-        data = load(files[_FILE])
+        data = load(files[name])
     except Unreadable as reason:
-        complaints.append(Complaint("LC705", f"{_FILE!r} {reason}", (_FILE,)))
+        complaints.append(Complaint("LC705", f"{name!r} {reason}", (name,)))
         return None
     if not isinstance(data, dict):
-        complaints.append(Complaint("LC705", f"{_FILE!r} is no mapping", (_FILE,)))
+        complaints.append(Complaint("LC705", f"{name!r} is no mapping", (name,)))
         return None
-    return data
+    reading = Reading(name, data)
+    reading.data = _interpolated(data, (), kept, reading)
+    return reading
 
 
-def _interpolated(data: Any, at: Path, complaints: list[Complaint]) -> Any:
-    """Values after Compose has expanded variables, keys as they are (compose-spec/compose-go:template/template.go).
-
-    The two references that .env is for stay as they are, and any other is a complaint.
-    """
+def _interpolated(data: Any, at: Path, kept: tuple[str, ...], reading: Reading) -> Any:
+    """Values after Compose has expanded variables, keys as they are (compose-spec/compose-go:template/template.go)."""
     if isinstance(data, dict):
-        return {key: _interpolated(value, (*at, key), complaints) for key, value in data.items()}
+        return {key: _interpolated(value, (*at, key), kept, reading) for key, value in data.items()}
     if isinstance(data, list):
-        return [_interpolated(value, (*at, index), complaints) for index, value in enumerate(data)]
-    if not isinstance(data, str) or "$" not in data or data in (_TOKEN, _CLIENT):
+        return [_interpolated(value, (*at, index), kept, reading) for index, value in enumerate(data)]
+    if not isinstance(data, str) or "$" not in data or data in kept:
         return data
     if "$" in data.replace("$$", ""):
-        complaints.append(Complaint("LC701", f"Compose expands the `$` in {data!r}", (_FILE, *at)))
+        reading.complain(f"Compose expands the `$` in {data!r}", *at)
     return data.replace("$$", "$")
 
 
@@ -148,16 +147,10 @@ def _image(reading: Reading, name: str) -> str:
     return text
 
 
-def _pulled(reading: Reading, name: str) -> tuple[ImageRef | None, Path]:
-    """A service that only exists to be pulled: no container, so no network, no restart, no replica."""
-    at = ("services", name)
-    text = reading.text(*at, "image")
-    only = {"pull_policy": "missing", "deploy": {"replicas": 0}, "network_mode": "none", "restart": "no"}
-    reading.expect({"image": text, **only}, *at)
-    image = reference(text)
-    if image is None:
-        reading.complain(f"{text!r} is not pinned by a digest", *at, "image")
-    return image, reading.place(*at)
+def recipe_file(reading: Reading, name: str) -> str:
+    """The file that says what an image is built of."""
+    context, file = (reading.peek("services", name, "build", key) for key in ("context", "dockerfile"))
+    return f"{context}/{file}".removeprefix("./")
 
 
 def _tls(reading: Reading) -> dict[str, Any]:
@@ -166,7 +159,8 @@ def _tls(reading: Reading) -> dict[str, Any]:
     (caddyserver/caddy:caddyconfig/caddyfile/parse.go, replaceEnvVars; caddyconfig/httpcaddyfile/builtins.go, parseTLS).
     """
     text = reading.text("services", "edge", "environment", "LEGO_TLS")
-    match text.split():
+    words = text.split()
+    match words if text == " ".join(words) else []:  # a line break would end the directive
         case ["internal"]:
             return {"mode": "internal", "email": None}
         case [email] if "@" in email:
@@ -196,8 +190,10 @@ _SERVICE: dict[str, Any] = {
     "init": True,
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges:true"],
-    "logging": {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}},
 }
+_LOGIN = ("oauth_client_secret", "ldap_ca", "ldap_password")
+"""Files below ``secrets/`` that are the hub's."""
+
 _FILES = {"nofile": {"soft": 65536, "hard": 65536}}
 
 
@@ -211,13 +207,15 @@ def _health(test: list[str], interval: str, start: str) -> dict[str, Any]:
     }
 
 
-def _label(files: Mapping[str, bytes], *names: str) -> dict[str, str]:
-    return {CONFIG_LABEL: config_digest({name: files.get(name, b"") for name in names})}
+def _label(files: Mapping[str, bytes], names: tuple[str, ...]) -> dict[str, str]:
+    return {CONFIG_LABEL: config_digest(files, names)}
 
 
 def _edge(reading: Reading, files: Mapping[str, bytes], with_tls: bool) -> dict[str, Any]:
     at = ("services", "edge", "environment")
     return {
+        "mem_limit": "512m",
+        "pids_limit": 512,
         "cap_add": ["NET_BIND_SERVICE"],
         "environment": {name: reading.peek(*at, name) for name in ("LEGO_HOST", "LEGO_TLS")},
         "ports": [
@@ -232,7 +230,7 @@ def _edge(reading: Reading, files: Mapping[str, bytes], with_tls: bool) -> dict[
             {"type": "volume", "source": "caddy-config", "target": "/config"},
         ],
         "networks": ["edge"],
-        "labels": _label(files, "Caddyfile"),
+        "labels": _label(files, EDGE_READS),
         "healthcheck": _health(
             ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:2019/config/"], "30s", "10s"
         ),
@@ -246,6 +244,9 @@ def _proxy() -> dict[str, Any]:
         ".on('error',()=>process.exit(1))"
     )
     return {
+        "mem_limit": "1g",
+        "pids_limit": 512,
+        "entrypoint": [],
         "command": [
             "configurable-http-proxy",
             "--ip=0.0.0.0",
@@ -262,36 +263,38 @@ def _proxy() -> dict[str, Any]:
     }
 
 
-def _hub(files: Mapping[str, bytes], with_oauth: bool, pulled: list[str]) -> dict[str, Any]:
+def _hub(files: Mapping[str, bytes], login: list[str], waits: dict[str, dict[str, str]]) -> dict[str, Any]:
     probe = "import urllib.request as u; u.urlopen('http://127.0.0.1:8081/hub/health', timeout=4)"
     return {
+        "mem_limit": "2g",
+        "pids_limit": 1024,
         "command": ["jupyterhub", "-f", "/etc/jupyterhub/jupyterhub_config.py"],
         "environment": {
             "CONFIGPROXY_AUTH_TOKEN": _TOKEN,
             "DOCKER_HOST": "tcp://docker-api:2375",
-            **({"OAUTH_CLIENT_ID": _CLIENT} if with_oauth else {}),
+            **({"OAUTH_CLIENT_ID": _CLIENT} if "oauth_client_secret" in login else {}),
         },
         "configs": [
-            {"source": "jupyterhub_config", "target": "/etc/jupyterhub/jupyterhub_config.py"},
-            {"source": "composition", "target": "/etc/jupyterhub/composition.json"},
+            {"source": name.partition(".")[0], "target": f"/etc/jupyterhub/{name}"} for name in HUB_READS
         ],
-        **({"secrets": ["oauth_client_secret"]} if with_oauth else {}),
+        **({"secrets": login} if login else {}),
         "volumes": [{"type": "volume", "source": "hub-data", "target": "/srv/jupyterhub"}],
         "ulimits": _FILES,
         "networks": ["control", "users"],
-        "labels": _label(files, "composition.json", "jupyterhub_config.py"),
+        "labels": _label(files, HUB_READS),
         "healthcheck": _health(["python3", "-c", probe], "15s", "30s"),
         "stop_grace_period": "30s",
-        # `up hub` pulls what the hub depends on, and starts nothing of it that has no replicas
-        # (docker/compose:pkg/compose/convergence.go, shouldWaitForDependency).
-        "depends_on": {"docker-api": _HEALTHY, "proxy": _HEALTHY, **dict.fromkeys(pulled, _STARTED)},
+        "depends_on": {"docker-api": _HEALTHY, "proxy": _HEALTHY, **waits},
     }
 
 
-def _docker_api(socket: str) -> dict[str, Any]:
+def _docker_api(socket: str, mounts: str) -> dict[str, Any]:
+    allowed = ("CONTAINERS", "IMAGES", "POST", *(("VOLUMES",) if mounts == "volume" else ()))
     return {
+        "mem_limit": "256m",
+        "pids_limit": 256,
         # What is not listed the proxy refuses (Tecnativa/docker-socket-proxy:haproxy.cfg).
-        "environment": {"CONTAINERS": "1", "IMAGES": "1", "POST": "1", "EVENTS": "0", "DISABLE_IPV6": "1"},
+        "environment": {**dict.fromkeys(allowed, "1"), "EVENTS": "0", "DISABLE_IPV6": "1"},
         "volumes": [
             {
                 "type": "bind",
@@ -308,27 +311,17 @@ def _docker_api(socket: str) -> dict[str, Any]:
     }
 
 
-def _expect_rest(reading: Reading, center: str, with_tls: bool, with_oauth: bool) -> None:
+def _expect_rest(reading: Reading, center: str, with_tls: bool, login: list[str]) -> None:
     """Everything besides the services. Sessions reach the network ``users`` and must not reach ``control``."""
     reading.expect(f"lego-{center}", "name")
     users = {"name": f"lego-{center}-users"}
     reading.expect({"edge": {}, "control": {"internal": True}, "users": users}, "networks")
-    reading.expect({"caddy-config": {}, "caddy-data": {}, "hub-data": {}}, "volumes")
-    files = {
-        "caddyfile": "Caddyfile",
-        "composition": "composition.json",
-        "jupyterhub_config": "jupyterhub_config.py",
-    }
-    reading.expect({name: {"file": f"./{file}"} for name, file in files.items()}, "configs")
-    secrets = dict(_secrets(with_tls, with_oauth))
+    for name in ("caddy-config", "caddy-data", "hub-data"):
+        reading.expect({}, "volumes", name)
+    reading.expect({"file": "./Caddyfile"}, "configs", "caddyfile")
+    for file in HUB_READS:
+        reading.expect({"file": f"./{file}"}, "configs", file.partition(".")[0])
+    names = [*login, *(["tls_certificate", "tls_key"] if with_tls else [])]
+    secrets = {name: {"file": f"./secrets/{name}"} for name in names}
     if secrets or reading.has("secrets"):
         reading.expect(secrets, "secrets")
-
-
-def _secrets(with_tls: bool, with_oauth: bool) -> Iterator[tuple[str, dict[str, str]]]:
-    names = [
-        *(["oauth_client_secret"] if with_oauth else []),
-        *(["tls_certificate", "tls_key"] if with_tls else []),
-    ]
-    for name in names:
-        yield name, {"file": f"./secrets/{name}"}

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lego_compile.spec.login import Access, LoginService
 from lego_compile.spec.types import (
     COMPONENT,
     REGISTRY,
@@ -15,6 +14,7 @@ from lego_compile.spec.types import (
     Version,
     text,
 )
+from lego_compile.targets.compose.options_access import Authenticator
 
 Reference = Annotated[
     str,
@@ -36,6 +36,11 @@ class Versions(Block):
         description="Docker Engine, as `docker version -f '{{.Server.Version}}'` says.",
         examples=["29.7.2"],
     )
+    podman: Version | None = Field(
+        default=None,
+        description="Podman in the place of Docker Engine, as `podman version -f '{{.Server.Version}}'` says.",
+        examples=["5.8.6"],
+    )
     compose: Version | None = Field(
         default=None,
         description="Docker Compose, as `docker compose version --short` says.",
@@ -47,8 +52,9 @@ class Images(Block):
     """The images of the services around the sessions, each pinned."""
 
     hub: Reference = Field(
-        description="JupyterHub (5.3 or later) with dockerspawner (14), oauthenticator (17) and "
-        "jupyterhub-idle-culler.",
+        description="JupyterHub (5.3 or later) with dockerspawner (14), jupyterhub-idle-culler, and what the "
+        "authenticator is made of: oauthenticator (17), jupyterhub-ldapauthenticator (2) or "
+        "jupyterhub-nativeauthenticator (1.3).",
         examples=[f"registry.example.org/lego/hub:6.1.1@sha256:{'3' * 64}"],
     )
     proxy: Reference = Field(
@@ -78,20 +84,6 @@ class Tls(Block):
         description="Whom the authority writes to; needed by acme, and by nothing else.",
         examples=["hub-admin@example.org"],
     )
-
-
-class OAuth(LoginService):
-    """A login service that speaks OAuth 2 (Keycloak, Indigo IAM, …).
-
-    The id of the client is `OAUTH_CLIENT_ID` in `.env`, its secret the file `secrets/oauth_client_secret`;
-    its redirect address is https://HOST/hub/oauth_callback.
-    """
-
-
-class Authenticator(Access):
-    """Who may log in, and how."""
-
-    oauth: OAuth | None = Field(None, description="The login service; only with generic-oauth.")
 
 
 class Cull(Block):
@@ -125,14 +117,30 @@ class Options(Block):
     """One machine with Docker: Docker Compose runs the services of JupyterHub, DockerSpawner the sessions."""
 
     versions: Versions = Field(default_factory=Versions, description="What the machine runs.")
+    engine: Literal["docker", "podman"] = Field(
+        default="docker",
+        description="What runs containers: Docker Engine, or Podman as root with its Docker-compatible API.",
+    )
+    gates: tuple[Literal["containerd-store"], ...] = Field(
+        default=(),
+        description="What is switched on. containerd-store: the engine keeps images in containerd, and "
+        "`docker info -f '{{.DriverStatus}}'` shows io.containerd.snapshotter.v1.",
+    )
+    mounts: Literal["image", "baked", "volume"] = Field(
+        default="image",
+        description="How bricks come into sessions. image: as image mounts, without a copy; for engines that have "
+        "none, baked: as layers of one image per profile, which this machine builds; volume: copied once into a "
+        "volume each, by a shell in the brick.",
+    )
     host: HostName = Field(description="Host name of the hub.", examples=["vre.grenoble.example.org"])
     tls: Tls = Field(default_factory=Tls, description="Where the certificate of the host comes from.")
     images: Images = Field(description="The images of the services around the sessions, each pinned.")
     authenticator: Authenticator = Field(description="Who may log in, and how.")
     cull: Cull = Field(default_factory=Cull, description="When an idle server is stopped.")
     session: Session = Field(default_factory=Session, description="Bounds of every session.")
-    socket: AbsolutePath = Field(
-        default="/var/run/docker.sock",
-        description="Socket of the engine on the machine; rootless Docker has it below /run/user.",
+    socket: AbsolutePath | None = Field(
+        default=None,
+        description="Socket of the engine on the machine; /var/run/docker.sock or /run/podman/podman.sock when unsaid. "
+        "Rootless Docker has it below /run/user.",
         examples=["/run/user/1000/docker.sock"],
     )

@@ -9,11 +9,13 @@ from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.features import Need
 from lego_compile.ir.model import Composition, DataMount, Deployment
 from lego_compile.spec.conform import nearest
-from lego_compile.targets.z2jh.check_access import check_authenticator, check_entrance, check_gitops
+from lego_compile.targets.login import check_authenticator, check_groups
+from lego_compile.targets.z2jh.check_access import check_entrance, check_gitops
 from lego_compile.targets.z2jh.check_mounts import SOURCE, check_mounts
 
 _HERE: Path = ("center", "targets", "z2jh")
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_OAUTH = "oauth: {client_id: …, client_secret: {name: …}, authorize_url: …, …}"
 
 
 _MOUNTS = {"csi": "csi", "copy": "copy", "hostPath": "directory", "nfs": "directory"}
@@ -45,7 +47,7 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
         options: see ``options.py``, settled.
         report: receives the findings.
     """
-    check_authenticator(options["authenticator"], report)
+    check_authenticator(options["authenticator"], (*_HERE, "authenticator"), _OAUTH, report)
     check_entrance(options, report)
     check_gitops(options, report)
     _check_options(options, report)
@@ -53,7 +55,7 @@ def check(deployment: Deployment, options: Mapping[str, Any], report: Report) ->
         _check_networks(options, report)
     check_mounts(deployment, options, report)
     _check_home(deployment, options, report)
-    _check_groups(deployment, options["authenticator"]["oauth"], report)
+    check_groups(deployment, options["authenticator"], report)
     for profile in deployment.profiles:
         _check_profile(profile, options, report)
     _check_placements(deployment, options, report)
@@ -163,18 +165,6 @@ def _check_home(deployment: Deployment, options: Mapping[str, Any], report: Repo
                 related=(Label(first.origin, "the other system image"),),
                 help="use system images with one uid and gid in all profiles, or the one finds files of the other "
                 "that it may not change",
-            )
-
-
-def _check_groups(deployment: Deployment, oauth: Mapping[str, Any] | None, report: Report) -> None:
-    listed = {name for name, users in deployment.groups if users}
-    for profile in deployment.profiles:
-        if profile.groups and not (oauth and oauth["groups_claim"]) and listed.isdisjoint(profile.groups):
-            report.add(
-                "LC603",
-                f"nobody can choose profile {profile.slug!r} until an administrator fills its groups by hand",
-                (*profile.origin, "groups"),
-                help="list `users` under `groups:`, or name the `groups_claim` of the login service",
             )
 
 

@@ -74,6 +74,10 @@ def quantity(value: Any) -> int | None:
 
 def page_text(markup: str) -> str | None:
     """What a browser shows for markup without elements; None when there are elements in it."""
+    if "<" in markup or ">" in markup:
+        return None
+    if "&" not in markup:  # then its table of characters need not be loaded
+        return markup
     from html import unescape
 
-    return None if "<" in markup or ">" in markup else unescape(markup)
+    return unescape(markup)

@@ -4,25 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lego_compile.spec.login import Access, LoginService
-from lego_compile.spec.types import Block, HostName, Text, text
+from lego_compile.spec.login import Access, Directory, LoginService, Search
+from lego_compile.spec.types import Block, Text, text
 from lego_compile.targets.z2jh.options_types import Cidr, LabelKey, NamespaceName, ObjectName
 
 KeyName = Annotated[str, text(r"^[A-Za-z0-9._-]+$", 253, "a key of a Secret: letters, digits and . _ -")]
 ClientId = Annotated[str, text(r"^[\x21-\x7e]+$", 200, "a client id, without spaces")]
-Attribute = Annotated[
-    str, text(r"^[A-Za-z][A-Za-z0-9;-]*$", 80, "the name of an LDAP attribute, such as uid")
-]
-_DN = r"[A-Za-z0-9][A-Za-z0-9.-]*=[^,{}\u0000-\u001f\u007f]+(,[A-Za-z0-9][A-Za-z0-9.-]*=[^,{}\u0000-\u001f\u007f]+)*"
-Dn = Annotated[str, text(rf"^{_DN}$", 400, "a distinguished name, such as ou=people,dc=example,dc=org")]
-UserDn = Annotated[
-    str,
-    text(
-        rf"^[A-Za-z][A-Za-z0-9-]*=\{{username\}}(,{_DN})?$",
-        400,
-        "where users are, such as uid={username},ou=people,dc=example,dc=org",
-    ),
-]
 Email = Annotated[str, text(r"^[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$", 200, "an e-mail address")]
 
 
@@ -59,67 +46,30 @@ class OAuth(LoginService):
     )
 
 
-class LdapSearch(Block):
+class LdapSearch(Search):
     """How a user is found whose place in the directory does not follow from the name."""
 
-    base: Dn = Field(description="Below which users are.", examples=["ou=people,dc=example,dc=org"])
-    attribute: Attribute = Field("uid", description="What users log in with.")
-    user: Dn | None = Field(
-        None, description="Who asks; anonymously when unsaid.", examples=["cn=hub,dc=example,dc=org"]
-    )
     password: PasswordKey | None = Field(
         None, description="The Kubernetes Secret with its password.", examples=[{"name": "hub-ldap"}]
     )
 
 
-class Ldap(Block):
+class Ldap(Directory):
     """A directory that checks passwords; say `users` or `search`."""
 
-    server: HostName = Field(description="Its host.", examples=["ldap.example.org"])
-    port: int | None = Field(
-        None, ge=1, le=65535, description="Its port; 636 with `tls: ldaps`, and 389 else, when unsaid."
-    )
-    tls: Literal["starttls", "ldaps", "none"] = Field(
-        "starttls", description="How it is spoken to; with TLS, its certificate is checked."
-    )
     ca: AuthorityKey | None = Field(
         None,
         description="The ConfigMap with the CA of its certificate; the CAs of the hub's image when unsaid.",
         examples=[{"name": "directory-ca"}],
     )
-    users: tuple[UserDn, ...] = Field(
-        (), description="Where users are.", examples=[["uid={username},ou=people,dc=example,dc=org"]]
-    )
     search: LdapSearch | None = Field(None, description="How they are found, where that varies.")
-    allowed_groups: tuple[Dn, ...] = Field(
-        (),
-        description="Groups of the directory whose members may use the hub.",
-        examples=[["cn=researchers,ou=groups,dc=example,dc=org"]],
-    )
-
-
-class Native(Block):
-    """Accounts of the hub itself: people sign up, and an administrator lets them in."""
-
-    open_signup: bool = Field(False, description="Whether whoever signs up is in at once.")
-    minimum_password_length: int = Field(
-        12, ge=8, le=64, description="In characters; bcrypt takes no password of more than 72 bytes."
-    )
-    failed_logins: int = Field(
-        5, ge=0, le=100, description="After so many an account is closed for ten minutes; 0 for never."
-    )
 
 
 class Authenticator(Access):
     """Who may log in, and how."""
 
-    type: Literal["generic-oauth", "ldap", "native", "dummy"] = Field(  # type: ignore[assignment]  # two more
-        description="generic-oauth: a login service, described by `oauth:`; ldap: a directory, described by `ldap:`; "
-        "native: accounts of the hub's own; dummy: any name with any password, for tests on a closed network."
-    )
     oauth: OAuth | None = Field(None, description="The login service; only with generic-oauth.")
     ldap: Ldap | None = Field(None, description="The directory; only with ldap.")
-    native: Native | None = Field(None, description="The accounts; only with native.")
 
 
 class Ingress(Block):

@@ -7,9 +7,7 @@ Needs JupyterHub 5.3 and DockerSpawner 14 (13 ignores ``options_from_form`` with
 from __future__ import annotations
 
 import hashlib
-import html
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,40 +15,53 @@ from typing import Any
 import docker.errors
 from tornado import web
 
+HERE = Path(__file__).parent
+sys.path.append(str(HERE))
+import spawn_page  # noqa: E402 - it lies beside this file
+
 c: Any = get_config()  # traitlets gives it to this file
 
-CENTER: dict[str, Any] = json.loads(Path(__file__).with_name("composition.json").read_text("utf-8"))
+CENTER: dict[str, Any] = json.loads((HERE / "composition.json").read_text("utf-8"))
 NAME: str = CENTER["center"]
 PROFILES: dict[str, dict[str, Any]] = {profile["slug"]: profile for profile in CENTER["profiles"]}
-AUTHENTICATOR: dict[str, Any] = CENTER["authenticator"]
+LOG: dict[str, Any] = {
+    "docker": {"Type": "local", "Config": {"max-size": "10m", "max-file": "3"}},
+    "podman": {"Type": "json-file", "Config": {"max-size": "10m"}},  # it has no other, and keeps one file
+}[CENTER["engine"]]
+MOUNTS: str = CENTER["mounts"]  # image, baked or volume
 SESSION: dict[str, Any] = CENTER["session"]
-CLAIMED: str | None = AUTHENTICATOR["oauth"] and AUTHENTICATOR["oauth"]["groups_claim"]
+LOGIN: dict[str, Any] = CENTER["authenticator"]
+CLAIMED: str | None = LOGIN["oauth"] and LOGIN["oauth"]["groups_claim"]
 # JupyterHub's load_groups only ever adds members: whom the spec dropped is still in its database.
 LISTED: dict[str, list[str]] = (
     {} if CLAIMED else {name: users for name, users in CENTER["groups"].items() if users}
 )
 INCLUDE = "include"  # the key that a name without a key stands for
-SECRETS = Path(os.environ.get("LEGO_SECRETS", "/run/secrets"))
-
-# Runs in the session's container before the server. Arguments: prefixes of the bricks, --, the command.
-GUARD = """\
-while [ "$1" != -- ]; do
-  if [ ! -f "$1/conda-meta/history" ]; then
-    echo "lego: the brick at $1 is missing from this container; please tell your administrator" >&2
-    exit 78
-  fi
-  shift
-done
-shift
-exec "$@"
-"""
+GUARD = (HERE / "guard.sh").read_text("utf-8")  # runs in the session's container before the server
 
 
 # --- what was chosen ------------------------------------------------------------------------------------------
 
 
+def admitted(user: Any) -> bool:
+    """Whether the spec still lets a user in: cookies and tokens of somebody whom it dropped are good for weeks.
+
+    Who is in a group of a directory is asked at the next login only.
+    """
+    if LOGIN["ldap"] and LOGIN["ldap"]["allowed_groups"]:
+        return True
+    people, groups = LOGIN["allowed_users"], LOGIN["allowed_groups"]
+    return (
+        not (people or groups)
+        or user.name in (*people, *LOGIN["admin_users"])
+        or any(group.name in groups for group in user.groups)
+    )
+
+
 def permitted(spawner: Any) -> list[dict[str, Any]]:
     """The profiles that a user may choose, in the order of the spawn page."""
+    if not admitted(spawner.user):
+        return []
     name = spawner.user.name
     mine = {group.name for group in spawner.user.groups if name in LISTED.get(group.name, [name])}
     return [each for each in PROFILES.values() if not each["groups"] or mine.intersection(each["groups"])]
@@ -78,7 +89,8 @@ def chosen(spawner: Any, options: Any) -> tuple[dict[str, Any], list[dict[str, A
 
 def ticked(profile: dict[str, Any], wishes: Any) -> list[dict[str, Any]]:
     """The offered bricks that are asked for, one release of each at the most."""
-    found = [meant(profile, wish) for wish in wishes] if isinstance(wishes, list) else [None]
+    few = isinstance(wishes, list) and len(wishes) <= 1000  # the API takes megabytes
+    found = [meant(profile, wish) for wish in wishes] if few else [None]
     if None in found:
         raise refusal(400, "this profile does not offer such a brick")
     bricks = [brick for brick in profile["offers"] if brick in found]
@@ -129,13 +141,25 @@ def mounts(profile: dict[str, Any], bricks: list[dict[str, Any]]) -> list[dict[s
     Nothing goes through DockerSpawner.mounts or .volumes: this list replaces the former, and the latter would
     make a missing host directory anew, empty and owned by root.
     """
-    home = {"Type": "volume", "Source": f"lego-{NAME}-home-{{username}}", "Target": profile["home"]}
-    return [home, *map(data_mount, profile["data"]), *map(image_mount, bricks)]
+    # The label tells homes from other volumes, when somebody has to find them.
+    labels = {"org.lego.center": NAME, "org.lego.home": "{username}"}
+    home = {
+        "Type": "volume",
+        "Source": f"lego-{NAME}-home-{{username}}",
+        "Target": profile["home"],
+        "VolumeOptions": {"Labels": labels},
+    }
+    bricks = [] if MOUNTS == "baked" else bricks  # they are in the image
+    return [home, *map(data_mount, profile["data"]), *map(brick_mount, bricks)]
 
 
-def image_mount(brick: dict[str, Any]) -> dict[str, Any]:
-    """A brick. Without ReadOnly: image mounts always are, and Podman refuses the key."""
-    mount = {"Type": "image", "Source": brick["image"], "Target": brick["prefix"]}
+def brick_mount(brick: dict[str, Any]) -> dict[str, Any]:
+    """A brick, as the image that it is or as the volume that it was copied into."""
+    mount = {"Type": MOUNTS, "Target": brick["prefix"]}
+    if MOUNTS == "volume":
+        options = {"NoCopy": True, "Labels": {"org.lego.center": NAME, "org.lego.brick": brick["name"]}}
+        return {**mount, "Source": brick["volume"], "ReadOnly": True, "VolumeOptions": options}
+    mount["Source"] = brick["image"]  # without ReadOnly: image mounts always are, and Podman refuses the key
     # Docker wants it relative (moby/moby:daemon/volume/mounts/linux_parser.go).
     return (
         mount
@@ -158,7 +182,8 @@ def data_mount(data: dict[str, Any]) -> dict[str, Any]:
     }
     # An existing volume keeps its options, whatever is asked for later: other options, another name.
     mark = hashlib.sha256(json.dumps(driver, sort_keys=True).encode()).hexdigest()[:12]
-    options = {"NoCopy": True, "DriverConfig": {"Name": "local", "Options": driver}}
+    labels = {"org.lego.center": NAME}
+    options = {"NoCopy": True, "Labels": labels, "DriverConfig": {"Name": "local", "Options": driver}}
     return {
         **mount,
         "Type": "volume",
@@ -180,7 +205,7 @@ def host_config(profile: dict[str, Any], bricks: list[dict[str, Any]]) -> dict[s
         "shm_size": SESSION["shm"],
         # containerd 2.1.5 lowered the default to 1024 (moby/moby#51485).
         "ulimits": [{"Name": "nofile", "Soft": 65536, "Hard": 65536}],
-        "log_config": {"Type": "local", "Config": {"max-size": "10m", "max-file": "3"}},
+        "log_config": LOG,
     }
     if profile["memory"] is not None:
         config["memswap_limit"] = profile["memory"]  # without it, as much swap comes on top
@@ -216,30 +241,29 @@ def apply_user_options(spawner: Any, options: Any) -> None:
     spawner.extra_host_config = host_config(profile, bricks)
 
 
-async def images_present(spawner: Any) -> None:
-    """Say which image is not on this machine, before the engine says "No such image" to nobody.
+async def software_present(spawner: Any) -> None:
+    """Say what is not on this machine, before the engine says "No such image" to nobody, or makes an empty volume.
 
     Raises:
         HTTPError: 503 with the references.
     """
     profile, bricks = chosen(spawner, spawner.user_options)
+    wanted = [("inspect_image", profile["image"])]
+    if MOUNTS != "baked":
+        kind = {"image": "inspect_image", "volume": "inspect_volume"}[MOUNTS]
+        wanted += [(kind, brick[MOUNTS]) for brick in bricks]
     missing = []
-    for reference in dict.fromkeys([profile["image"], *(brick["image"] for brick in bricks)]):
+    for method, name in dict.fromkeys(wanted):
         try:
-            await spawner.docker("inspect_image", reference)
+            await spawner.docker(method, name)
         except docker.errors.NotFound:
-            missing.append(reference)
+            missing.append(name)
     if missing:
-        spawner.log.error("not on this machine (run `docker compose pull`): %s", ", ".join(missing))
+        spawner.log.error("not on this machine (OPERATE.md says how it gets there): %s", ", ".join(missing))
         raise refusal(503, f"software that is not on this machine yet: {', '.join(missing)}")
 
 
 # --- the spawn page -------------------------------------------------------------------------------------------
-
-STYLE = (
-    "<style>.lego-offers{margin-left:2em} .lego-offers legend{font-size:1em}"
-    " .lego-profile>input:not(:checked)~.lego-offers{display:none}</style>"
-)
 
 
 def options_form(spawner: Any) -> str:
@@ -256,40 +280,7 @@ def options_form(spawner: Any) -> str:
         profile, bricks = chosen(spawner, {})
     if len(profiles) == 1 and not profile["offers"]:
         return ""
-    return "\n".join([STYLE, *(choice(each, each is profile, bricks) for each in profiles)])
-
-
-def choice(profile: dict[str, Any], on: bool, bricks: list[dict[str, Any]]) -> str:
-    """One profile with the bricks that it offers."""
-    slug = html.escape(profile["slug"])
-    lines = [
-        '<div class="lego-profile">',
-        f'<input type="radio" name="profile" id="lego-{slug}" value="{slug}" required{" checked" if on else ""}>',
-        f'<label for="lego-{slug}"><strong>{html.escape(profile["title"])}</strong></label>',
-    ]
-    if profile["description"]:
-        lines.append(f"<p>{html.escape(profile['description'])}</p>")
-    if profile["offers"]:
-        lines.append('<fieldset class="lego-offers"><legend>Add to it</legend>')
-        for name in dict.fromkeys(brick["name"] for brick in profile["offers"]):
-            releases = [brick for brick in profile["offers"] if brick["name"] == name]
-            box = control(f"bricks-{slug}", releases, bricks if on else [])
-            lines.append(f"<div><label>{box} {html.escape(releases[0]['title'])}</label></div>")
-        lines.append("</fieldset>")
-    return "\n".join([*lines, "</div>"])
-
-
-def control(field: str, releases: list[dict[str, Any]], bricks: list[dict[str, Any]]) -> str:
-    """A box to tick for a brick, or a list to choose from when it comes in several releases."""
-    if len(releases) == 1:
-        mark = " checked" if releases[0] in bricks else ""
-        return f'<input type="checkbox" name="{field}" value="{html.escape(spelled(releases[0]))}"{mark}>'
-    lines = [f'<select name="{field}">', '<option value="">no</option>']
-    for brick in releases:
-        mark = " selected" if brick in bricks else ""
-        value, label = html.escape(spelled(brick)), html.escape(brick["release"])
-        lines.append(f'<option value="{value}"{mark}>{label}</option>')
-    return "".join([*lines, "</select>"])
+    return str(spawn_page.page(profiles, profile["slug"], bricks, spelled))
 
 
 def options_from_form(form: dict[str, list[str]]) -> dict[str, Any]:
@@ -309,37 +300,23 @@ c.DockerSpawner.prefix = f"lego-{NAME}"
 c.DockerSpawner.start_timeout = SESSION["start_timeout"]
 c.DockerSpawner.http_timeout = SESSION["start_timeout"]
 c.DockerSpawner.apply_user_options = apply_user_options
-c.DockerSpawner.pre_spawn_hook = images_present
+c.DockerSpawner.pre_spawn_hook = software_present
 c.DockerSpawner.options_form = options_form
 c.DockerSpawner.options_from_form = options_from_form
 
 c.JupyterHub.public_url = f"https://{CENTER['host']}/"
+# With hub_connect_url, JupyterHub listens only where that name leads: in one of the hub's two networks, and not on
+# 127.0.0.1 (jupyterhub/jupyterhub:jupyterhub/objects.py@6.1.1, bind_url_default).
 c.JupyterHub.hub_ip = "0.0.0.0"  # in its own container
-c.JupyterHub.hub_connect_url = "http://hub:8081"
+c.JupyterHub.hub_connect_ip = "hub"
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.db_url = "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = "/srv/jupyterhub/jupyterhub_cookie_secret"  # a path
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = "http://proxy:8001"
 
-c.JupyterHub.authenticator_class = AUTHENTICATOR["type"]
-c.Authenticator.admin_users = set(AUTHENTICATOR["admin_users"])
-c.Authenticator.allowed_users = set(AUTHENTICATOR["allowed_users"])
-c.Authenticator.allow_all = not AUTHENTICATOR["allowed_users"] and not AUTHENTICATOR["allowed_groups"]
-c.Authenticator.allow_existing_users = False  # members of groups are in the database, and not thereby allowed
-if AUTHENTICATOR["type"] == "generic-oauth":
-    OAUTH: dict[str, Any] = AUTHENTICATOR["oauth"]
-    c.GenericOAuthenticator.client_id = os.environ["OAUTH_CLIENT_ID"]
-    c.GenericOAuthenticator.client_secret = (SECRETS / "oauth_client_secret").read_text("utf-8").strip()
-    c.GenericOAuthenticator.oauth_callback_url = f"https://{CENTER['host']}/hub/oauth_callback"
-    for key in ("authorize_url", "token_url", "userdata_url", "login_service", "username_claim", "scope"):
-        c.GenericOAuthenticator[key] = OAUTH[key]
-    if CLAIMED:
-        c.GenericOAuthenticator.manage_groups = True
-        c.GenericOAuthenticator.auth_state_groups_key = f"oauth_user.{CLAIMED}"
-        c.GenericOAuthenticator.allowed_groups = set(AUTHENTICATOR["allowed_groups"])
-if not CLAIMED:
-    c.JupyterHub.load_groups = {name: {"users": users} for name, users in CENTER["groups"].items()}
+# traitlets would look for a bare name where the hub was started, and pass over a missing file without a word.
+load_subconfig(str((HERE / "login.py").resolve(strict=True)))
 
 TIMEOUT, MAX_AGE = CENTER["cull"]["timeout"], CENTER["cull"]["max_age"]
 if TIMEOUT or MAX_AGE:

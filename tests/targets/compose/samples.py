@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -32,6 +33,8 @@ OAUTH: dict[str, Any] = {
 def options(**changes: Any) -> dict[str, Any]:
     """Options of a centre with a dummy authenticator, as the schema fills them in."""
     base: dict[str, Any] = {
+        "engine": "docker",
+        "mounts": "image",
         "host": "vre.grenoble.example.org",
         "tls": {"mode": "internal", "email": None},
         "images": IMAGES,
@@ -45,8 +48,29 @@ def options(**changes: Any) -> dict[str, Any]:
 
 def authenticator(**changes: Any) -> dict[str, Any]:
     """Options of the authenticator."""
-    base = {"type": "dummy", "oauth": None, "allowed_users": [], "allowed_groups": [], "admin_users": ["ada"]}
+    base = {
+        "type": "dummy", "oauth": None, "ldap": None, "native": None, "allowed_users": [], "allowed_groups": [],
+        "admin_users": ["ada"],
+    }  # fmt: skip
     return {**base, **changes}
+
+
+def ldap(**changes: Any) -> dict[str, Any]:
+    """Options of a directory that says where users are."""
+    base = {
+        "server": "ldap.example.org", "port": None, "tls": "starttls", "ca": False,
+        "users": ["uid={username},ou=people,dc=example,dc=org"], "search": None, "allowed_groups": [],
+    }  # fmt: skip
+    return {**base, **changes}
+
+
+SEARCH: dict[str, Any] = {
+    "base": "ou=people,dc=example,dc=org",
+    "attribute": "uid",
+    "user": "cn=hub,dc=example,dc=org",
+}
+
+NATIVE: dict[str, Any] = {"open_signup": False, "minimum_password_length": 12, "failed_logins": 3}
 
 
 def oauth_options(**changes: Any) -> dict[str, Any]:
@@ -87,11 +111,38 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
             "groups_claim": st.sampled_from([None, "groups", "realm.roles"]),
         }
     )
-    login = st.one_of(
-        st.fixed_dictionaries({"type": st.just("dummy"), "oauth": st.none()}),
-        st.fixed_dictionaries({"type": st.just("generic-oauth"), "oauth": oauth}),
+    dns = st.sampled_from(["ou=people,dc=example,dc=org", "cn=Équipe #1,o=x+y"])
+    directory = st.fixed_dictionaries(
+        {
+            "server": st.just("ldap.example.org"),
+            "port": st.sampled_from([None, 389, 3269]),
+            "tls": st.sampled_from(["starttls", "ldaps"]),
+            "ca": st.booleans(),
+            "users": st.lists(st.just("uid={username},dc=example"), max_size=1),
+            "search": st.sampled_from([None, SEARCH, {**SEARCH, "user": None}]),
+            "allowed_groups": st.lists(dns, max_size=2, unique=True),
+        }
     )
-    lists = st.fixed_dictionaries({"allowed_users": users, "allowed_groups": users, "admin_users": users})
+    native = st.fixed_dictionaries(
+        {
+            "open_signup": st.booleans(),
+            "minimum_password_length": st.integers(8, 20),
+            "failed_logins": st.integers(0, 9),
+        }
+    )
+    login = st.one_of(
+        st.just({"type": "dummy"}),
+        st.fixed_dictionaries({"type": st.just("generic-oauth"), "oauth": oauth, "allowed_groups": users}),
+        st.fixed_dictionaries({"type": st.just("ldap"), "ldap": directory}),
+        st.fixed_dictionaries(
+            {
+                "type": st.just("ldap"),
+                "ldap": directory.map(lambda each: {**each, "tls": "none", "ca": False}),
+            }
+        ),
+        st.fixed_dictionaries({"type": st.just("native"), "native": native}),
+    )
+    lists = st.fixed_dictionaries({"allowed_users": users, "admin_users": users})
     tls = st.sampled_from(
         [
             {"mode": "internal", "email": None},
@@ -103,7 +154,7 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
     return st.builds(
         lambda tls, login, lists, timeout, max_age, shm, processes, socket: options(
             tls=tls,
-            authenticator={**login, **lists},
+            authenticator=authenticator(**login, **lists),
             cull={"timeout": timeout, "max_age": max_age},
             session={"shm": shm, "processes": processes, "start_timeout": 10},
             socket=socket,
@@ -119,3 +170,21 @@ varieties = _varieties()
 
 projections = deployments().map(projected)
 """Deployments as this target sees them."""
+
+
+def mounted(
+    deployment: Deployment, chosen: dict[str, Any], mounts: str, engine: str = "docker"
+) -> tuple[Deployment, dict[str, Any]]:
+    """The same with another way to mount bricks; one that can offer none gets a deployment that does not."""
+    if mounts == "baked":
+        profiles = tuple(replace(profile, offers=(), retired=()) for profile in deployment.profiles)
+        deployment = replace(deployment, profiles=profiles)
+    return deployment, {**chosen, "mounts": mounts, "engine": engine}
+
+
+MOUNTS = ("image", "baked", "volume")
+
+cases = st.builds(
+    mounted, projections, varieties, st.sampled_from(MOUNTS), st.sampled_from(["docker", "podman"])
+)
+"""Deployments, each with options that it can be lowered with."""

@@ -9,7 +9,7 @@ import pytest
 
 from lego_compile.diagnostic.model import Report
 from lego_compile.ir.features import FEATURES, needs
-from lego_compile.ir.model import Deployment, Limits
+from lego_compile.ir.model import Composition, Deployment, Limits
 from lego_compile.targets import capability
 from lego_compile.targets.compose import TARGET
 from tests.strategies import example
@@ -124,35 +124,116 @@ def test_groups_without_members() -> None:
     assert found(nobody) == [("LC603", ("ocean", "groups"))]
 
 
-def judged(engine: str, subpath: bool) -> list[str]:
-    """Codes about image mounts at a version of the engine."""
-    report = Report()
-    features = {"image-mount", "image-subpath"} if subpath else {"image-mount"}
-    wanted = [each for each in needs(projected(example())) if each.feature in features]
-    capability.check("compose", wanted, {"engine": engine, "compose": "2.40.3"}, (), report)
-    return sorted({each.code for each in report})
+def judged(
+    features: set[str],
+    gates: tuple[str, ...] = (),
+    *,
+    mounts: str = "image",
+    runs: str = "docker",
+    **versions: str,
+) -> dict[str, list[str]]:
+    """Codes about features at versions of the engine and of Compose, by feature."""
+    found: dict[str, list[str]] = {}
+    for need in TARGET.needs(needs(projected(example())), options(mounts=mounts, engine=runs)):
+        if need.feature in features:
+            report = Report()
+            capability.check("compose", [need], {"compose": "2.40.3", **versions}, gates, report)
+            found.setdefault(need.feature, sorted({each.code for each in report}))
+    return found
+
+
+STORE = ("containerd-store",)
 
 
 @pytest.mark.parametrize(
-    ("engine", "plain", "subpath"),
+    ("engine", "plain", "subpath", "stated"),
     [
-        ("27.5.1", ["LC501"], ["LC501"]),
-        ("28.5.2", ["LC503"], ["LC503"]),
-        ("29.0.0", ["LC501"], ["LC501"]),
-        ("29.1.3", ["LC501"], ["LC501"]),
-        ("29.1.4", ["LC503"], ["LC503"]),
-        ("29.7", ["LC503"], ["LC503"]),
+        ("27.5.1", ["LC501"], ["LC501"], ["LC501"]),
+        ("28.5.2", ["LC503"], ["LC503"], ["LC503"]),
+        ("29.0.0", ["LC501"], ["LC501"], ["LC501"]),
+        ("29.1.3", ["LC501"], ["LC501"], ["LC501"]),
+        ("29.1.4", ["LC503"], ["LC503"], []),
+        ("29.7", ["LC503"], ["LC503"], []),
     ],
 )
-def test_versions_of_the_engine(engine: str, plain: list[str], subpath: list[str]) -> None:
-    """Image mounts are experimental in 28, broken from 29.0.0 to 29.1.3, and since then depend on the image store."""
-    assert (plain, subpath) == (judged(engine, subpath=False), judged(engine, subpath=True))
+def test_versions_of_the_engine(engine: str, plain: list[str], subpath: list[str], stated: list[str]) -> None:
+    """Image mounts are experimental in 28, broken from 29.0.0 to 29.1.3, and since then depend on the image store.
+
+    A mount of a part of an image stays a risk in rootless mode, which nobody states.
+    """
+    both = {"image-mount", "image-subpath"}
+    assert {"image-mount": plain, "image-subpath": subpath} == judged(both, engine=engine)
+    assert {"image-mount": stated, "image-subpath": subpath} == judged(both, STORE, engine=engine)
+
+
+@pytest.mark.parametrize("mounts", ["baked", "volume"])
+def test_older_engines_have_another_way(mounts: str) -> None:
+    """What Debian 13 and 12 have can run bricks that are not mounted as images; each is asked about once."""
+    features = {"image-mount", "image-subpath", f"image-mount-{mounts}"}
+    assert {f"image-mount-{mounts}": []} == judged(features, mounts=mounts, engine="26.1.5", compose="2.26.1")
+    assert {f"image-mount-{mounts}": ["LC501"]} == judged(features, mounts=mounts, engine="19.3")
+
+
+def test_podman_says_so() -> None:
+    """Podman has to be named as the engine, and what its Docker API passes over in silence is refused."""
+    engine = {"engine-docker", "engine-podman"}
+    assert {"engine-docker": ["LC501"]} == judged(engine, podman="5.8.6")
+    assert {"engine-podman": ["LC501"]} == judged(engine, engine="29.7", runs="podman")
+    asked = {"image-mount", "image-subpath", "image-mount-baked", "gpu", "lab", "lab-subpath"}
+    found = judged(asked, podman="5.8.6", runs="podman")
+    assert {"image-mount": ["LC503"], "image-subpath": ["LC501"], "gpu": ["LC501"]} == found
+    assert judged(asked, mounts="baked", podman="5.8.6", runs="podman")["image-mount-baked"] == []
+    assert judged(asked, podman="5.3", runs="podman")["image-mount"] == ["LC501"]
+
+
+def test_podman_mounts_no_export() -> None:
+    """An export would be an empty volume, without a word."""
+    data = (
+        replace(
+            groups_listed().profiles[0].data[0],
+            source="nfs:nas.example.org:/export",
+            origin=("data", 0, "mount"),
+        ),
+    )
+    assert found(first(data=data)) == []
+    assert [("LC602", ("source", "compose"))] == found(first(data=data), options(engine="podman"))
+
+
+@pytest.mark.parametrize(
+    ("compose", "codes"),
+    [("2.20", ["LC503"]), ("2.34", ["LC503"]), ("2.35", []), ("5.3.1", []), ("5.4", ["LC503"]), ("5.5", [])],
+)
+def test_versions_of_compose_for_the_lab(compose: str, codes: list[str]) -> None:
+    """There Compose mounts the images itself: it fetches them since 2.35, and 5.4 does not find them."""
+    assert {"lab-subpath": codes} == judged({"lab", "lab-subpath"}, engine="29.7", compose=compose)
+    assert {} == judged({"lab", "lab-subpath"}, mounts="volume", engine="29.7", compose=compose)
+
+
+def test_what_a_fallback_cannot_do() -> None:
+    """An image per profile has no place for a choice; a copy takes a shell in the brick. Both are errors, once each."""
+    deployment = groups_listed()
+    offering = [
+        ("LC602", (*profile.origin[-1:], "offer")) for profile in deployment.profiles if profile.offers
+    ]
+    assert offering == found(deployment, options(mounts="baked"))
+    bricks = {brick.called for profile in deployment.profiles for brick in (*profile.bricks, *profile.offers)}
+    assert len(bricks) == len(found(deployment, options(mounts="volume")))
+
+    def with_shells(profile: Composition) -> Composition:
+        bricks, offers = (
+            tuple(replace(brick, shell=True) for brick in each) for each in (profile.bricks, profile.offers)
+        )
+        return replace(profile, bricks=bricks, offers=offers)
+
+    shells = replace(deployment, profiles=tuple(map(with_shells, deployment.profiles)))
+    assert found(shells, options(mounts="volume")) == []
 
 
 def test_every_feature_has_rows() -> None:
     """The table answers for every feature, with a source and with words where words are shown."""
     rows = capability.table("compose").rows
-    assert set(FEATURES) == set(rows)
+    own = {"image-mount-baked", "image-mount-volume", "lab", "lab-subpath", "engine-docker", "engine-podman"}
+    assert {*FEATURES, *own} == set(rows)
     assert [
         row
         for listed in rows.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
@@ -11,21 +10,17 @@ from pathlib import Path
 from lego_compile.targets.assets import asset
 
 
-def guard() -> str:
-    """The script in the fixed file, as Python reads it."""
-    for node in ast.parse(asset("compose", "jupyterhub_config.py")).body:
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id == "GUARD"
-        ):
-            return str(ast.literal_eval(node.value))
-    raise AssertionError("no GUARD")
-
-
 def run(prefixes: list[Path], *command: str) -> subprocess.CompletedProcess[str]:
     """Run it as the container does."""
-    words = ["/bin/sh", "-c", guard(), "lego", *map(str, prefixes), "--", *command]
+    words = [
+        "/bin/sh",
+        "-c",
+        asset("compose", "guard.sh").decode(),
+        "lego",
+        *map(str, prefixes),
+        "--",
+        *command,
+    ]
     return subprocess.run(words, capture_output=True, text=True, timeout=60)
 
 

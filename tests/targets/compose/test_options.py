@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from lego_compile.targets.compose import TARGET
 from lego_compile.targets.compose.options import Options
 from tests.targets.compose.samples import IMAGES, options
 
@@ -19,10 +20,9 @@ LEAST: dict[str, Any] = {
 
 
 def read(document: dict[str, Any]) -> dict[str, Any]:
-    """The options as they reach ``lower``: plain data with defaults, without versions."""
+    """The options as they reach ``lower``: plain data with defaults, without versions and gates."""
     filled = json.loads(Options.model_validate_json(json.dumps(document)).model_dump_json())
-    del filled["versions"]
-    return dict(filled)
+    return TARGET.settle(filled)
 
 
 def test_defaults() -> None:
@@ -57,7 +57,7 @@ def test_images_are_pinned(reference: str) -> None:
         (("session", "shm"), "1GB"),
         (("session", "processes"), 1),
         (("cull", "timeout"), -1),
-        (("authenticator", "type"), "native"),
+        (("authenticator", "type"), "pam"),
         (("authenticator", "admin_users"), ["Ada"]),
         (("authenticator", "password"), "x"),
     ],
@@ -72,3 +72,9 @@ def test_what_is_refused(path: tuple[str, ...], value: Any) -> None:
     node[path[-1]] = value
     with pytest.raises(ValidationError):
         read(document)
+
+
+def test_the_socket_is_that_of_the_engine() -> None:
+    """Unsaid, it is where each engine has it."""
+    assert read({**LEAST, "engine": "podman"})["socket"] == "/run/podman/podman.sock"
+    assert read({**LEAST, "engine": "podman", "socket": "/run/x.sock"})["socket"] == "/run/x.sock"

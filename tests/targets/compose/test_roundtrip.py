@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lego_compile.ir.model import Deployment
 from lego_compile.targets.compose import TARGET
 from tests.strategies import example
-from tests.targets.compose.samples import compiled, oauth_options, options, projected, projections, varieties
+from tests.targets.compose.samples import MOUNTS, cases, compiled, mounted, oauth_options, options, projected
 
 
-@given(projections, varieties)
-def test_every_deployment_reads_back(deployment: Deployment, chosen: dict[str, Any]) -> None:
+@given(cases)
+def test_every_deployment_reads_back(case: tuple[Deployment, dict[str, Any]]) -> None:
     """For every deployment and all options, lifting the emitted files gives both back, without a complaint."""
+    deployment, chosen = case
     lifted = TARGET.lift(compiled(deployment, chosen))
     assert lifted.complaints == ()
     assert deployment == lifted.deployment
     assert chosen == lifted.options
 
 
-def test_commentary_reads_back_too() -> None:
+@pytest.mark.parametrize("mounts", MOUNTS)
+def test_commentary_reads_back_too(mounts: str) -> None:
     """Tags come back although they mean nothing, and profiles and bricks know where they were read."""
-    lifted = TARGET.lift(compiled()).deployment
+    deployment, chosen = mounted(projected(example()), options(), mounts)
+    lifted = TARGET.lift(compiled(deployment, chosen)).deployment
     assert lifted is not None
-    expected = [
-        brick.image.tag for profile in example().profiles for brick in (*profile.bricks, *profile.offers)
-    ]
-    assert expected == [
-        brick.image.tag for profile in lifted.profiles for brick in (*profile.bricks, *profile.offers)
-    ]
-    assert lifted.profiles[0].offers[1].origin == ("composition.json", "profiles", 0, "offers", 1)
+    expected, found = (
+        [brick.image.tag for profile in each.profiles for brick in (*profile.bricks, *profile.offers)]
+        for each in (deployment, lifted)
+    )
+    assert expected == found
+    assert lifted.profiles[0].bricks[1].origin == ("composition.json", "profiles", 0, "bricks", 1)
 
 
 def test_every_option_has_a_place() -> None:
