@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import logging
 import re
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,16 +16,31 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conformance import compose_hub
 from tests.conformance import z2jh_chart as chart
 from tests.conformance.directory import ACCOUNT_PASSWORD
 from tests.conformance.test_z2jh import require
-from tests.targets.z2jh.samples import authenticator, compiled, options
+from tests.targets.compose import samples as compose_samples
+from tests.targets.z2jh.samples import OAUTH, authenticator, compiled, options
+
+HOST = options()["host"]
+"""Of every hub here."""
+
+CA = ("directory-ca", "ca.crt")
+"""The ConfigMap that some options name, and the key in it."""
 
 SECRETS = {
     ("jupyterhub-oauth", "client-secret"): "from the Secret",
     ("hub-ldap", "password"): ACCOUNT_PASSWORD,
 }
-"""Name of a Secret of the cluster, and key in it → what is there."""
+"""Name of a Secret or ConfigMap of the cluster, and key in it → what is there."""
+
+_FILES = {
+    ("jupyterhub-oauth", "client-secret"): "oauth_client_secret",
+    ("hub-ldap", "password"): "ldap_password",
+    CA: "ldap_ca",
+}
+"""The same on one machine: files below ``secrets/``."""
 
 
 def values_of(**login: Any) -> dict[str, Any]:
@@ -48,6 +65,53 @@ def configured(
         key = source["valueFrom"]["secretKeyRef"]
         monkeypatch.setenv(name, secrets[key["name"], key["key"]])
     return chart.config(values, monkeypatch)
+
+
+def z2jh(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, secrets: Mapping[tuple[str, str], str], **login: Any
+) -> Any:
+    """The configuration of a hub on Kubernetes with an authenticator of these options.
+
+    Args:
+        monkeypatch: for the variables.
+        folder: for files of the hub, such as certificates of CAs.
+        secrets: like SECRETS.
+        login: changes of the option ``authenticator``, in the words of the target z2jh.
+    """
+    values = values_of(**login)
+    if CA in secrets:
+        (volume,) = values["hub"]["extraVolumes"]
+        (mount,) = values["hub"]["extraVolumeMounts"]
+        (item,) = volume["configMap"]["items"]
+        assert volume["name"] == mount["name"]
+        folder.joinpath(item["path"]).write_text(secrets[volume["configMap"]["name"], item["key"]])
+        config = json.dumps(values["hub"]["config"]).replace(mount["mountPath"], str(folder))
+        values["hub"]["config"] = json.loads(config)
+    return configured(values, secrets, monkeypatch)
+
+
+def compose(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, secrets: Mapping[tuple[str, str], str], **login: Any
+) -> Any:
+    """The configuration of a hub on one machine with an authenticator of the same options: like ``z2jh``."""
+    chosen = dict(login)
+    if oauth := login.get("oauth"):
+        chosen["oauth"] = {key: oauth[key] for key in oauth if key not in ("client_id", "client_secret")}
+    if ldap := login.get("ldap"):
+        search = ldap["search"]
+        found = search and {key: search[key] for key in search if key != "password"}
+        chosen["ldap"] = {**ldap, "ca": bool(ldap["ca"]), "search": found}
+    asked = compose_samples.authenticator(**{"admin_users": [], **chosen})
+    files = compose_samples.compiled(chosen=compose_samples.options(host=HOST, authenticator=asked))
+    folder = compose_hub.write(Path(tempfile.mkdtemp(dir=folder)), files)
+    for key, text in secrets.items():
+        folder.joinpath("secrets", _FILES[key]).write_text(f"{text}\n")
+    monkeypatch.setitem(compose_hub.ENVIRONMENT, "OAUTH_CLIENT_ID", OAUTH["client_id"])
+    return compose_hub.load(folder, monkeypatch)
+
+
+TARGETS: dict[str, Callable[..., Any]] = {"z2jh": z2jh, "compose": compose}
+"""Name of a target with a hub → the configuration of its hub."""
 
 
 class _Kept(logging.Handler):
@@ -124,18 +188,19 @@ def _no_proxy() -> type:
 
 
 @asynccontextmanager
-async def running(c: Any, folder: Path) -> AsyncIterator[Hub]:
+async def running(c: Any, folder: Path, **traits: Any) -> AsyncIterator[Hub]:
     """The hub of a configuration.
 
     Args:
         c: the configuration; what a cluster gives besides is added.
         folder: for files of this hub.
+        traits: of JupyterHub, instead of what these tests have.
     """
     hub = require("jupyterhub.app", "jupyterhub").JupyterHub
     c = copy.deepcopy(c)
     c.JupyterHub.update(
         {"db_url": "sqlite:///:memory:", "cookie_secret": b"0" * 32, "proxy_class": _no_proxy(),
-         "spawner_class": "simple", "hub_bind_url": "http://127.0.0.1:8081"}
+         "spawner_class": "simple", "hub_bind_url": "http://127.0.0.1:8081", **traits}
     )  # fmt: skip
     nothing = folder / "jupyterhub_config.py"
     nothing.touch()
@@ -155,14 +220,15 @@ async def running(c: Any, folder: Path) -> AsyncIterator[Hub]:
 
 
 def asked(
+    target: str,
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     use: Callable[[Hub], Awaitable[None]],
     secrets: Mapping[tuple[str, str], str] = SECRETS,
     **login: Any,
 ) -> None:
-    """Use a hub with an authenticator of these options."""
-    c = configured(values_of(**login), secrets, monkeypatch)
+    """Use a hub of a target with an authenticator of these options."""
+    c = TARGETS[target](monkeypatch, folder, secrets, **login)
 
     async def main() -> None:
         async with running(c, folder) as hub:
@@ -183,6 +249,10 @@ class Browser:
         self._session = session
         self._site = site
 
+    def cookies(self) -> dict[str, str]:
+        """What the site has left here, for another browser."""
+        return {each.key: each.value for each in self._session.cookie_jar}
+
     async def get(self, path: str, *, follow: bool = True) -> tuple[int, str]:
         """Status and page; the address instead of the page where it sends us on and ``follow`` is off."""
         async with self._session.get(self._site + path, allow_redirects=follow) as answer:
@@ -199,9 +269,10 @@ class Browser:
 
 
 @asynccontextmanager
-async def browser(site: str) -> AsyncIterator[Browser]:
-    """A browser that nobody has used before."""
+async def browser(site: str, cookies: Mapping[str, str] | None = None) -> AsyncIterator[Browser]:
+    """A browser that nobody has used before, or with cookies of another one."""
     import aiohttp
 
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+    jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=site)  # as if there were TLS before the hub
+    async with aiohttp.ClientSession(cookie_jar=jar, cookies=cookies, base_url=site) as session:
         yield Browser(session, site)

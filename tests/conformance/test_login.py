@@ -1,4 +1,5 @@
-"""The judges of who may log in: the real authenticators in a real JupyterHub, and a login service.
+"""The judges of who may log in, for each target with a hub: the real authenticators in a real JupyterHub, and a login
+service.
 
 JupyterHub is the installed one. What a chart carries may be another: a folder of
 ``pip install --no-deps --target FOLDER jupyterhub==5.5.0`` in PYTHONPATH makes it the judge. Directories have a file
@@ -20,7 +21,17 @@ import pytest
 import yaml
 
 from tests.conformance import z2jh_chart as chart
-from tests.conformance.hub_app import SECRETS, Browser, Hub, asked, browser, configured, running, values_of
+from tests.conformance.hub_app import (
+    HOST,
+    SECRETS,
+    TARGETS,
+    Browser,
+    Hub,
+    asked,
+    browser,
+    configured,
+    running,
+)
 from tests.conformance.login_service import Service
 from tests.conformance.test_z2jh import merged, require
 from tests.targets.z2jh.samples import OAUTH, SEARCH, compiled, ldap, options
@@ -30,13 +41,14 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning",
     "ignore:The `version` property of an event schema",  # of JupyterHub 5
 )
-HOST = options()["host"]
 
 
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """``ask(use, …)``: use a hub with an authenticator of these options."""
-    return partial(asked, monkeypatch, tmp_path)
+@pytest.fixture(params=TARGETS)
+def ask(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., None]:
+    """``ask(use, …)``: use a hub of a target with an authenticator of these options."""
+    return partial(asked, request.param, monkeypatch, tmp_path)
 
 
 # ── what each of them is told ─────────────────────────────────────────────────────────────────────────
@@ -69,12 +81,18 @@ OF_THEIR_OWN = {  # what the class warns about whatever its configuration is
 }
 
 
-def told(kind: str, monkeypatch: pytest.MonkeyPatch, *, listed: bool) -> Any:
-    """The configuration for an authenticator, with all of its options."""
-    people = {"allowed_users": ["ada"]} if listed else {}
-    return configured(
-        values_of(type=kind, admin_users=["root"], **people, **CLASSES[kind][2]), SECRETS, monkeypatch
-    )
+@pytest.fixture(params=TARGETS)
+def told(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Any]:
+    """``told(kind, listed)``: the configuration of a target for an authenticator, with all of its options."""
+
+    def configuration(kind: str, listed: bool) -> Any:
+        people = {"allowed_users": ["ada"]} if listed else {}
+        login = {"type": kind, "admin_users": ["root"], **people, **CLASSES[kind][2]}
+        return TARGETS[request.param](monkeypatch, tmp_path, SECRETS, **login)
+
+    return configuration
 
 
 def noticed(c: Any, folder: Path) -> tuple[Any, list[str]]:
@@ -89,23 +107,21 @@ def noticed(c: Any, folder: Path) -> tuple[Any, list[str]]:
 
 @pytest.mark.parametrize("listed", [False, True])
 @pytest.mark.parametrize("kind", CLASSES)
-def test_nothing_is_warned_about(
-    kind: str, listed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_nothing_is_warned_about(kind: str, listed: bool, told: Callable[..., Any], tmp_path: Path) -> None:
     """Our name is that of the class; no trait of ours is unknown or deprecated, and somebody may come in."""
     module, name, _ = CLASSES[kind]
     judge = require(module, module.partition(".")[0])
-    c = told(kind, monkeypatch, listed=listed)
+    c = told(kind, listed)
     made, warnings = noticed(c, tmp_path)
 
     assert type(made) is getattr(judge, name)
     assert [each for each in warnings if not each.strip().startswith(tuple(OF_THEIR_OWN.get(kind, ())))] == []
 
 
-def test_warnings_are_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_warnings_are_noticed(told: Callable[..., Any], tmp_path: Path) -> None:
     """A trait that no class has is one."""
     require("ldapauthenticator", "jupyterhub-ldapauthenticator")
-    c = told("ldap", monkeypatch, listed=True)
+    c = told("ldap", True)
     c.LDAPAuthenticator.no_such_trait = True
     _, warnings = noticed(c, tmp_path)
     assert any("`no_such_trait` not recognized" in each for each in warnings)
@@ -188,12 +204,20 @@ def native(monkeypatch: pytest.MonkeyPatch) -> None:
     import bcrypt
 
     monkeypatch.setattr(handlers.LocalBase, "_template_dir_registered", False)
+    # What a hub of the target compose adds is gone after the test.
+    monkeypatch.setattr(handlers.LoginHandler, "statsd", None, raising=False)
+    monkeypatch.delattr(handlers.LoginHandler, "statsd")
     monkeypatch.setattr(bcrypt, "gensalt", partial(bcrypt.gensalt, 4))
 
 
 @pytest.fixture
-def statsd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a login is timed: JupyterHub 6 has it no more, and NativeAuthenticator 1.3.0 still asks for it."""
+def statsd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a login is timed: JupyterHub 6 has it no more, and NativeAuthenticator 1.3.0 still asks for it.
+
+    The target compose brings something of its own in its place.
+    """
+    if request.node.callspec.params["ask"] == "compose":
+        return
     handler = require("jupyterhub.handlers", "jupyterhub").BaseHandler
     if not hasattr(handler, "statsd"):
         monkeypatch.setattr(handler, "statsd", Mock(), raising=False)
@@ -257,12 +281,47 @@ def test_administrators_find_the_page(ask: Callable[..., None]) -> None:
     ask(use, type="native", native={**NATIVE, "open_signup": True}, admin_users=["root"])
 
 
-@pytest.mark.xfail(
+@pytest.mark.usefixtures("native", "statsd")
+def test_passwords_are_changed(ask: Callable[..., None]) -> None:
+    """People change their own password, who know it; administrators set it, and discard who is not in yet."""
+    new, newer = "another horse battery", "the third horse battery"
+
+    async def use(hub: Hub) -> None:
+        async with hub.served() as site, browser(site) as ada, browser(site) as root, browser(site) as eve:
+            for name, visitor in (("ada", ada), ("root", root), ("eve", eve)):
+                await sign_up(visitor, name)
+            assert await log_in(root, "root") is None
+            await root.get("/hub/authorize/ada")
+            assert await log_in(ada, "ada") is None
+
+            fields = {"old_password": "wrong", "new_password": new, "new_password_confirmation": new}
+            assert "incorrect" in (await ada.fill("/hub/change-password", **fields))[1]
+            fields["old_password"] = PASSWORD
+            assert "successfully" in (await ada.fill("/hub/change-password", **fields))[1]
+            assert await hub.login("ada", PASSWORD) is None
+            assert await hub.login("ada", new) == ("ada", False)
+
+            fields = {"new_password": newer, "new_password_confirmation": newer}
+            assert (await ada.get("/hub/change-password/root"))[0] in (403, 404)
+            assert "successfully" in (await root.fill("/hub/change-password/ada", **fields))[1]
+            assert await hub.login("ada", newer) == ("ada", False)
+
+            assert hub.authenticator.get_user("eve") is not None
+            await root.get("/hub/discard/eve")
+            assert hub.authenticator.get_user("eve") is None
+
+    ask(use, type="native", native=NATIVE, admin_users=["root"])
+
+
+NOT_FOR_6 = pytest.mark.xfail(
     jupyterhub() >= 6,
     reason="NativeAuthenticator 1.3.0 is not for JupyterHub 6, which has no BaseHandler.statsd",
 )
+
+
+@pytest.mark.parametrize("target", [pytest.param("z2jh", marks=NOT_FOR_6), "compose"])
 @pytest.mark.usefixtures("native")
-def test_native_is_for_this_jupyterhub(ask: Callable[..., None]) -> None:
+def test_native_is_for_this_jupyterhub(target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The page takes a password, as it is: without anything of these tests' own."""
 
     async def use(hub: Hub) -> None:
@@ -270,7 +329,7 @@ def test_native_is_for_this_jupyterhub(ask: Callable[..., None]) -> None:
             await sign_up(ada, "ada")
             assert await log_in(ada, "ada") is None
 
-    ask(use, type="native", native={**NATIVE, "open_signup": True})
+    asked(target, monkeypatch, tmp_path, use, type="native", native={**NATIVE, "open_signup": True})
 
 
 @pytest.mark.usefixtures("native")

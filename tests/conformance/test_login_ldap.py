@@ -1,13 +1,11 @@
-"""The judges of a directory that checks passwords: the real LDAPAuthenticator, and OpenLDAP.
+"""The judges of a directory that checks passwords, for each target with a hub: the real LDAPAuthenticator and OpenLDAP.
 
-It is the installed one, in the installed JupyterHub; ``test_z2jh_login.py`` says how to take others.
+It is the installed one, in the installed JupyterHub; ``test_login.py`` says how to take others.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -37,7 +35,7 @@ from tests.conformance.directory import (
     Person,
     Tap,
 )
-from tests.conformance.hub_app import SECRETS, Hub, asked, configured, running, values_of
+from tests.conformance.hub_app import CA, SECRETS, TARGETS, Hub, asked
 from tests.conformance.test_z2jh import require
 from tests.targets.z2jh.samples import ldap
 
@@ -48,10 +46,12 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """``ask(use, …)``: use a hub with an authenticator of these options."""
-    return partial(asked, monkeypatch, tmp_path)
+@pytest.fixture(params=TARGETS)
+def ask(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., None]:
+    """``ask(use, …)``: use a hub of a target with an authenticator of these options."""
+    return partial(asked, request.param, monkeypatch, tmp_path)
 
 
 # ── a directory ───────────────────────────────────────────────────────────────────────────────────────
@@ -278,11 +278,14 @@ def test_the_account_of_the_hub(directory: Directory, ask: Callable[..., None]) 
 
 
 @pytest.mark.parametrize(("tls", "port"), [("starttls", 389), ("ldaps", 636), ("none", 389)])
-def test_ports_that_nobody_says(tls: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ports_that_nobody_says(tls: str, port: int, ask: Callable[..., None]) -> None:
     """As the option says."""
-    judge = require("ldapauthenticator", "jupyterhub-ldapauthenticator")
-    c = configured(values_of(type="ldap", ldap=ldap(tls=tls)), SECRETS, monkeypatch)
-    assert judge.LDAPAuthenticator(config=c).server_port == port
+    require("ldapauthenticator", "jupyterhub-ldapauthenticator")
+
+    async def use(hub: Hub) -> None:
+        assert hub.authenticator.server_port == port
+
+    ask(use, type="ldap", ldap=ldap(tls=tls))
 
 
 # ── a directory, with TLS ─────────────────────────────────────────────────────────────────────────────
@@ -348,28 +351,18 @@ def test_a_certificate_of_somebody_else(
 
 @pytest.mark.parametrize("tls", SAFE)
 def test_an_authority_of_our_own(
-    tls: str, directory: Directory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls: str, directory: Directory, ask: Callable[..., None], tmp_path: Path
 ) -> None:
-    """The CA in the ConfigMap is trusted though the system does not know it, and then no other is."""
+    """The CA that the centre names is trusted though the system does not know it, and then no other is."""
     own = trustme.CA()
     other = started(tmp_path, own)
+    secrets = {**SECRETS, CA: own.cert_pem.bytes().decode()}
     try:
         for server in (other, directory):
-            values = values_of(**at(server, TEMPLATE, tls, ca={"name": "directory-ca", "key": "ca.crt"}))
-            (volume,) = values["hub"]["extraVolumes"]
-            (mount,) = values["hub"]["extraVolumeMounts"]
-            assert volume["name"] == mount["name"]
-            assert volume["configMap"]["name"] == "directory-ca"
-            (item,) = volume["configMap"]["items"]
-            assert item["key"] == "ca.crt"
-            own.cert_pem.write_to_path(str(tmp_path / item["path"]))
-            config = json.dumps(values["hub"]["config"]).replace(mount["mountPath"], str(tmp_path))
-            values["hub"]["config"] = json.loads(config)
 
-            async def use(config: Any) -> bool:
-                async with running(config, tmp_path) as hub:
-                    return await refused(hub, "ada", ADA.password)
+            async def use(hub: Hub, server: Directory = server) -> None:
+                assert await refused(hub, "ada", ADA.password) is (server is directory)
 
-            assert asyncio.run(use(configured(values, SECRETS, monkeypatch))) is (server is directory)
+            ask(use, secrets, **at(server, TEMPLATE, tls, ca={"name": "directory-ca", "key": "ca.crt"}))
     finally:
         other.stop()
