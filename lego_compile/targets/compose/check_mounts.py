@@ -18,10 +18,12 @@ _SOURCE = re.compile(rf"{_PATH}|nfs:[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:{_PA
 
 def needs(wanted: Iterable[Need], options: Mapping[str, Any]) -> Iterator[Need]:
     """What the deployment needs here: a fallback stands in for image mounts, and is told once."""
-    engine, mounts, told, below = options["engine"], options["mounts"], False, False
+    engine, mounts = options["engine"], options["mounts"]
+    told = below = data = False
     yield Need(f"engine-{engine}", (*_HERE, "engine"), f"`engine: {engine}`")
     for need in wanted:
         below = below or need.feature == "image-subpath"
+        data = data or need.feature == "data-mount"
         if mounts == "image" or need.feature not in ("image-mount", "image-subpath"):
             yield need
         elif not told:
@@ -29,6 +31,8 @@ def needs(wanted: Iterable[Need], options: Mapping[str, Any]) -> Iterator[Need]:
             yield Need(f"image-mount-{mounts}", (*_HERE, "mounts"), f"`mounts: {mounts}`")
     if mounts == "image" and has_lab(engine, mounts):
         yield Need("lab-subpath" if below else "lab", _HERE, "the JupyterLab without a hub")
+    elif mounts == "volume" and data:
+        yield Need("lab-copied", _HERE, "the JupyterLab without a hub")
 
 
 def check_mounts(deployment: Deployment, options: Mapping[str, Any], report: Report) -> None:

@@ -190,6 +190,8 @@ _SERVICE: dict[str, Any] = {
     "init": True,
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges:true"],
+    "read_only": True,
+    "tmpfs": ["/tmp"],  # noqa: S108 - of the container
 }
 _LOGIN = ("oauth_client_secret", "ldap_ca", "ldap_password")
 """Files below ``secrets/`` that are the hub's."""
@@ -304,7 +306,6 @@ def _docker_api(socket: str, mounts: str) -> dict[str, Any]:
                 "bind": {"create_host_path": False},
             }
         ],
-        "read_only": True,
         "tmpfs": ["/run", "/tmp"],  # noqa: S108 - of the container
         "networks": ["control"],
         "healthcheck": _health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:2375/_ping"], "30s", "5s"),

@@ -87,6 +87,9 @@ def _service(options: Mapping[str, Any], name: str, memory: str, processes: int)
         "init": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
+        # What a service keeps is in its volumes; Caddy, the proxy and JupyterHub write nowhere else.
+        "read_only": True,
+        "tmpfs": ["/tmp"],  # noqa: S108 - of the container
         "mem_limit": memory,
         "pids_limit": processes,
         "logging": LOGGING[options["engine"]],
@@ -207,7 +210,6 @@ def _docker_api(options: Mapping[str, Any]) -> dict[str, Any]:
                 "bind": {"create_host_path": False},
             }
         ],
-        "read_only": True,
         "tmpfs": ["/run", "/tmp"],  # noqa: S108 - of the container
         "networks": ["control"],
         "healthcheck": _health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:2375/_ping"], "30s", "5s"),

@@ -6,6 +6,7 @@ Needs JupyterHub 5.3 and DockerSpawner 14 (13 ignores ``options_from_form`` with
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
+import dockerspawner
+import traitlets
 from tornado import web
 
 HERE = Path(__file__).parent
@@ -247,6 +250,10 @@ async def software_present(spawner: Any) -> None:
     Raises:
         HTTPError: 503 with the references.
     """
+    left = await spawner.get_object()
+    if left and left["State"]["Running"]:
+        # By a hub that knew of it, whose database was lost or restored. DockerSpawner removes nothing that runs.
+        await spawner.stop_object()
     profile, bricks = chosen(spawner, spawner.user_options)
     wanted = [("inspect_image", profile["image"])]
     if MOUNTS != "baked":
@@ -263,6 +270,54 @@ async def software_present(spawner: Any) -> None:
         raise refusal(503, f"software that is not on this machine yet: {', '.join(missing)}")
 
 
+class LegoSpawner(dockerspawner.DockerSpawner):
+    """DockerSpawner that says at once why a session ended, and whose options may be anything, for ``chosen`` to refuse.
+
+    JupyterHub 5 stores whatever a user sends to its REST API, and only then finds that a list is no dict: at every
+    later look at that user, and whenever the hub starts, which ends it
+    (jupyterhub/jupyterhub:jupyterhub/{apihandlers/users,user,app}.py@5.5.4; 6.0 refuses it).
+    """
+
+    user_options = traitlets.Any({})
+
+    async def start(self) -> tuple[str, int]:
+        """Start the container, and wait until its server listens.
+
+        JupyterHub would wait for that too, and not look whether there is still something to wait for.
+
+        Raises:
+            HTTPError: 503 with the last words of a session that ended instead.
+        """
+        address: tuple[str, int] = await super().start()
+        while not await listens(*address):
+            state = (await self.get_object() or {"State": {"Running": False, "ExitCode": "?"}})["State"]
+            if not state["Running"]:
+                raise refusal(
+                    503, f"the session ended with exit code {state['ExitCode']}: {await self.words()}"
+                )
+        return address
+
+    async def words(self) -> str:
+        """What a session that ended said last, of the guard if it did; its container is removed."""
+        said: bytes = await self.docker("logs", self.object_id, tail=20)
+        await self.remove_object()
+        lines = said.decode("utf-8", "replace").splitlines()
+        return next((line for line in reversed(lines) if line.startswith("lego: ")), "".join(lines[-1:]))[
+            :500
+        ]
+
+
+async def listens(host: str, port: int) -> bool:
+    """Whether a server takes connections; after a pause when it does not."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), timeout=2)
+    except (OSError, asyncio.TimeoutError):  # noqa: UP041 - two before Python 3.11
+        await asyncio.sleep(0.3)
+        return False
+    writer.close()
+    return True
+
+
 # --- the spawn page -------------------------------------------------------------------------------------------
 
 
@@ -275,10 +330,12 @@ def options_form(spawner: Any) -> str:
     except web.HTTPError as error:
         if error.status_code == 403:
             raise
-        # JupyterHub starts a server without a form with the options of the last start, and these do not hold any more.
-        spawner.user_options = spawner.orm_spawner.user_options = {}
         profile, bricks = chosen(spawner, {})
+        last = None
     if len(profiles) == 1 and not profile["offers"]:
+        if last is None:
+            # Without a form, JupyterHub starts a server with the options of the last start, and these hold no more.
+            spawner.user_options = spawner.orm_spawner.user_options = {}
         return ""
     return str(spawn_page.page(profiles, profile["slug"], bricks, spelled))
 
@@ -291,7 +348,7 @@ def options_from_form(form: dict[str, list[str]]) -> dict[str, Any]:
 
 # --- JupyterHub -----------------------------------------------------------------------------------------------
 
-c.JupyterHub.spawner_class = "dockerspawner.DockerSpawner"
+c.JupyterHub.spawner_class = LegoSpawner
 c.DockerSpawner.pull_policy = "skip"  # Compose pulls; DockerSpawner 14 cannot pull by digest
 c.DockerSpawner.remove = True  # a container that is kept would come back with its old bricks
 c.DockerSpawner.network_name = f"lego-{NAME}-users"
@@ -310,6 +367,8 @@ c.JupyterHub.public_url = f"https://{CENTER['host']}/"
 c.JupyterHub.hub_ip = "0.0.0.0"  # in its own container
 c.JupyterHub.hub_connect_ip = "hub"
 c.JupyterHub.cleanup_servers = False
+# Seconds until a proxy that was started anew is told where sessions are, as in zero-to-jupyterhub; 300 is the default.
+c.JupyterHub.last_activity_interval = 60
 c.JupyterHub.db_url = "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = "/srv/jupyterhub/jupyterhub_cookie_secret"  # a path
 c.ConfigurableHTTPProxy.should_start = False

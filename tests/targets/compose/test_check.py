@@ -209,6 +209,13 @@ def test_versions_of_compose_for_the_lab(compose: str, codes: list[str]) -> None
     assert {} == judged({"lab", "lab-subpath"}, mounts="volume", engine="29.7", compose=compose)
 
 
+def test_versions_of_compose_for_a_lab_with_copies() -> None:
+    """Two versions refuse to extend a service that waits for the copies."""
+    for version, said in (("2.24.5", []), ("2.24.7", ["LC503"]), ("2.25", [])):
+        found = judged({"lab-copied"}, mounts="volume", engine="29.7", compose=version)
+        assert {"lab-copied": said} == found
+
+
 def test_what_a_fallback_cannot_do() -> None:
     """An image per profile has no place for a choice; a copy takes a shell in the brick. Both are errors, once each."""
     deployment = groups_listed()
@@ -232,7 +239,9 @@ def test_what_a_fallback_cannot_do() -> None:
 def test_every_feature_has_rows() -> None:
     """The table answers for every feature, with a source and with words where words are shown."""
     rows = capability.table("compose").rows
-    own = {"image-mount-baked", "image-mount-volume", "lab", "lab-subpath", "engine-docker", "engine-podman"}
+    own = {
+        "image-mount-baked", "image-mount-volume", "lab", "lab-subpath", "lab-copied", "engine-docker", "engine-podman",
+    }  # fmt: skip
     assert {*FEATURES, *own} == set(rows)
     assert [
         row
