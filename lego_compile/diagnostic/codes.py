@@ -1271,11 +1271,12 @@ _code(
     """
     This is a warning, since the spec cannot show whether the switch is on. When it is off, the failure is
     silent: Kubernetes 1.31 to 1.34 without the gate `ImageVolume` removes the volumes of the bricks, and the
-    pod starts without them.
+    pod starts without them; a Docker Engine that was upgraded to 29 keeps its old image store, with which
+    sessions do not come back after a restart.
     """,
     """
     Switch the gate on everywhere (for `ImageVolume`: kube-apiserver and every kubelet), or run a version
-    that needs no gate.
+    that needs no gate. Where `gates:` knows its name, say there that it is on.
     """,
     severity="warning",
 )

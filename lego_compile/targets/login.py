@@ -58,6 +58,14 @@ def check_authenticator(asked: Mapping[str, Any], here: Path, oauth_example: str
             help="use it on a closed network only; `type: generic-oauth` is for everything else",
         )
     oauth = asked["oauth"]
+    for key in ("authorize_url", "token_url", "userdata_url"):
+        if oauth and oauth[key].startswith("http:"):
+            report.add(
+                "LC603",
+                "with `http:`, secrets and passwords cross the network in the clear",
+                (*here, "oauth", key),
+                help="write `https:`",
+            )
     if asked["allowed_groups"] and not (oauth and oauth["groups_claim"]):
         report.add(
             "LC601",

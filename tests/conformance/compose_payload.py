@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -15,11 +16,16 @@ def image_mount(brick: BrickMount) -> dict[str, Any]:
     return {"Type": "image", "Source": brick.image.pinned, "Target": brick.prefix, **below}
 
 
+def content(brick: BrickMount) -> str:
+    """What the volume of a brick is called after."""
+    return hashlib.sha256(f"{brick.image.pinned}:{brick.subpath}".encode()).hexdigest()[:12]
+
+
 def volume_mount(center: str, brick: BrickMount) -> dict[str, Any]:
     """How the engine wants to be asked for the volume that a brick was copied into, which is never made anew."""
     return {
         "Type": "volume",
-        "Source": f"lego-{center}-brick-{brick.name}-{brick.image.digest[7:19]}",
+        "Source": f"lego-{center}-brick-{brick.name}-{content(brick)}",
         "Target": brick.prefix,
         "ReadOnly": True,
         "VolumeOptions": {

@@ -144,7 +144,7 @@ class RunningHub:
         set_there = {key: ENVIRONMENT.get(key, value) for key, value in service["environment"].items()}
         here = {"DOCKER_HOST": self.engine.url} if "DOCKER_HOST" in set_there else {}
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join(self._packages),
             "LEGO_SECRETS": str(self.written / "secrets"),
             "PYTHONWARNINGS": "default",
@@ -226,6 +226,10 @@ class RunningHub:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def becomes(self, version: str) -> None:
+        """Be another JupyterHub, from the next start on."""
+        self._packages, self.version = packages(version), version
 
     def close(self) -> None:
         """End everything."""

@@ -55,7 +55,7 @@ VOLUME = "      - type: volume\n        source: hub-data\n        target: /srv/j
 EDGE, HUB = "  edge:\n", "  hub:\n"
 INIT = "    init: true\n"
 CAPS = "    cap_drop:\n      - ALL\n"
-NETWORKS = "    networks:\n      - control\n      - users\n"
+NETWORKS = "    networks:\n      - control\n      - engine\n      - users\n"
 EVIL = "services:\n  hub:\n    privileged: true\n"
 
 ANOTHER: dict[str, str] = {
@@ -68,10 +68,10 @@ ANOTHER: dict[str, str] = {
     "the socket in the hub": swap(VOLUME, f"{VOLUME}      - /var/run/docker.sock:/var/run/docker.sock\n"),
     "the network with an alias": swap(
         NETWORKS,
-        "    networks:\n      control:\n      users:\n        aliases: [proxy]\n",
+        "    networks:\n      control:\n      engine:\n      users:\n        aliases: [proxy]\n",
     ),
     "the network of the host": swap(NETWORKS, "    network_mode: host\n"),
-    "a network more": swap(NETWORKS, "    networks:\n      - control\n      - edge\n      - users\n"),
+    "a network more": swap(NETWORKS, "    networks:\n      - control\n      - edge\n      - engine\n      - users\n"),
     "control is open": swap("    internal: true\n", "    internal: false\n"),
     "another network of the same name": swap("  edge: {}\n", "  edge:\n    name: lego-grenoble-users\n"),
     "a network of somebody else": swap("  edge: {}\n", "  edge:\n    external: true\n"),
@@ -161,7 +161,7 @@ REFUSALS: dict[str, str] = {
     "a version": f'version: "3"\n{TEXT}',
     "an alias of nothing": swap("    cap_drop:\n      - ALL\n", "    cap_drop: *none\n"),
     "a variable of nobody": swap("vre.grenoble.example.org", "${NONE}"),
-    "a network of nobody": swap("      - control\n      - users\n", "      - control\n      - user\n"),
+    "a network of nobody": swap("      - engine\n      - users\n", "      - engine\n      - user\n"),
     "two ways to be without a network": swap(
         "    network_mode: none\n", "    network_mode: none\n    networks: [edge]\n"),
     "a list as a mapping": swap("  hub-data: {}\n", "  - hub-data\n"),
@@ -186,7 +186,7 @@ SAME: dict[str, str] = {
     "True": swap(INIT, "    init: True\n"),
     "short ports that mean the same": swap(PORT, '      - "80:80"\n'),
     "a volume in one line": swap(VOLUME, "      - hub-data:/srv/jupyterhub\n"),
-    "networks as a mapping": swap(NETWORKS, "    networks:\n      control:\n      users:\n"),
+    "networks as a mapping": swap(NETWORKS, "    networks:\n      control:\n      engine:\n      users:\n"),
     "an extension": f"x-note: of ours\n{TEXT}",
     "labels as a list": re.sub(r"(    labels:\n)      (org.lego.config-sha256): \"?([0-9a-f]+)\"?\n",
                                r"\1      - \2=\3\n", TEXT, count=1),

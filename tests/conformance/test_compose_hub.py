@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ from tests.conformance.compose_payload import assert_is_composition
 from tests.conformance.docker_engine import Ended, Process
 from tests.conformance.hub_complaints import ENDS, REFUSED, unexpected
 from tests.conformance.login_service import Service
-from tests.conformance.running_hub import VERSIONS, RunningHub, deployed, logging_in
+from tests.conformance.running_hub import INSTALLED, VERSIONS, RunningHub, deployed, logging_in
 from tests.conformance.spawn_page import Page
 from tests.strategies import choices, example, spelled
 from tests.targets.compose.samples import OAUTH, authenticator, options, projected
@@ -153,7 +154,8 @@ def test_nothing_else_can_be_started(hub: RunningHub) -> None:
     many = {"profile": "ocean", "bricks": ["ml"] * 100_000}  # while the hub reads them, it answers nobody
     assert eve.rest("POST", "/users/eve/server", hub.body(many)).status_code == 400
     assert before == len(hub.engine.created)
-    assert Page(eve.get("/hub/spawn").text).posted() == {"profile": ["ocean"], "bricks-ocean": [""]}
+    # What was asked for is stored all the same, and what is sound in it is preselected.
+    assert Page(eve.get("/hub/spawn").text).posted() == {"profile": ["ocean"], "bricks-ocean": ["ml"]}
 
 
 def test_forged_forms_are_refused(hub: RunningHub) -> None:
@@ -404,3 +406,19 @@ def test_groups_of_the_login_service(updated: tuple[RunningHub, Service, Any]) -
     again = come_in(hub, service, "noa")
     assert again.rest("POST", "/users/noa/server", start).status_code == 400
     assert Page(again.get("/hub/spawn").text).values("profile") == ["ocean"]
+
+
+def test_a_newer_hub_keeps_what_the_older_one_knew(tmp_path: Path) -> None:
+    """JupyterHub 5 is replaced by the installed one, which brings the database up to date and keeps a copy of it."""
+    chosen = options(authenticator=authenticator(admin_users=["amelie"]))
+    with deployed(tmp_path, "5.5.4", centre(), chosen) as hub:
+        ada = hub.visitor("ada")
+        assert at_work(hub, ada, ada.choose("ocean", ["ml"])) == "the Lab of ada"
+        stop(hub, ada)
+        hub.stop("hub")
+        hub.becomes(INSTALLED)
+        hub.start_hub()
+        ada = hub.visitor("ada")
+        assert Page(ada.get("/hub/spawn").text).posted()["bricks-ocean"] == ["ml"]
+        assert at_work(hub, ada, ada.choose("ocean", ["ml"])) == "the Lab of ada"
+        assert len(list(hub.srv.glob("jupyterhub.sqlite.*"))) == 1

@@ -13,6 +13,7 @@ from lego_compile.ir.model import Composition, Deployment
 from lego_compile.targets.compose import TARGET
 from lego_compile.targets.goyaml import load
 from tests.conformance.compose_model import from_model, from_text
+from tests.conformance.compose_payload import content
 from tests.conformance.compose_samples import CHOSEN, SAMPLES
 from tests.conformance.composes import (
     INSTALLED,
@@ -133,7 +134,7 @@ def said(deployment: Deployment, options: dict[str, Any], files: dict[str, bytes
             for name in recipes
         },
         "seeded": {
-            (f"{named}-brick-{brick.name}-{brick.image.digest[7:19]}", brick.image.labelled, brick.subpath)
+            (f"{named}-brick-{brick.name}-{content(brick)}", brick.image.labelled, brick.subpath)
             for brick in bricks
         } if mounts == "volume" else set(),
     }  # fmt: skip
@@ -260,9 +261,11 @@ def test_what_a_security_officer_asks(name: str, tmp_path: Path) -> None:
         for network in seen["networks"]
     }
     assert {
-        "edge": {"edge", "proxy"}, "users": {"hub", "proxy"}, "control": {"hub", "proxy", "docker-api"}
+        "edge": {"edge", "proxy"}, "users": {"hub", "proxy"}, "control": {"hub", "proxy"},
+        "engine": {"hub", "docker-api"},
     } == members  # fmt: skip
     assert seen["networks"]["control"]["internal"] is True
+    assert seen["networks"]["engine"]["internal"] is True
     binds = [
         each for service in services.values() for each in service.get("volumes", ()) if each["type"] == "bind"
     ]

@@ -124,6 +124,18 @@ def test_a_wish_has_one_meaning(grenoble: Hub, slug: str, wish: str, release: st
     assert len(profile.bricks) + 1 == len([mount for mount in mounts if mount["Type"] == "image"])
 
 
+def test_what_is_left_of_a_choice(grenoble: Hub) -> None:
+    """A stored choice with a brick that is gone keeps its profile and its other bricks; nonsense is the default."""
+    stored = {"profile": "ocean", "bricks": ["gone", "ml@v2026-3", "ml", 7]}
+    posted = Page(grenoble.spawner("ada", stored).options_form(grenoble.spawner("ada", stored))).posted()
+    assert {"profile": ["ocean"], "bricks-ocean": ["ml@v2026-3"]} == {
+        key: wishes for key, value in posted.items() if (wishes := list(filter(None, value)))
+    }
+    for odd in ({"profile": "gone", "bricks": []}, {"profile": ["ocean"]}, ["ocean"], {"bricks": 7}):
+        posted = Page(grenoble.spawner("ada", odd).options_form(grenoble.spawner("ada", odd))).posted()
+        assert posted["profile"] == ["ocean"]
+
+
 def test_one_release_in_several_words(grenoble: Hub) -> None:
     """To ask twice for the same is to ask for it."""
     words = ["ml@v2025-9", "ml", "ml@include", "ml"]

@@ -13,8 +13,10 @@ from lego_compile.targets.login import check_authenticator, check_groups
 
 _HERE: Path = ("center", "targets", "compose")
 _OAUTH = "oauth: {authorize_url: …, token_url: …, userdata_url: …}"
-# compose-spec/compose-go:dotenv/parser.go (locateKeyName): also after `export`, and before a colon.
-_SETTING = re.compile(r"\s*(?:export\s+)?((?:COMPOSE|DOCKER)_\w+)")
+# compose-spec/compose-go:dotenv/parser.go: a quoted value may have several lines, and after it there may be another
+# setting on its last one; a comment is a line.
+_PASSED_OVER = re.compile(r"""^[ \t]*#.*$|(?<=[=:])[ \t]*(?:'[^']*'|"(?:\\.|[^"\\])*")""", re.MULTILINE)
+_SETTING = re.compile(r"(?<![\w.])((?:COMPOSE|DOCKER|BUILDX|BUILDKIT)_\w+)\s*[=:]")
 _LOWEST_CPU = (
     10  # moby/moby:daemon/daemon_unix.go, verifyPlatformContainerResources: a quota of 1 ms in 100 ms
 )
@@ -37,10 +39,9 @@ def obeys(path: str, data: bytes) -> str | None:
     """Why Compose reads a file beside ours (compose-spec/compose-go:cli/options.go, DefaultFileNames and .env)."""
     if re.fullmatch(r"(docker-)?compose(\.override)?\.ya?ml", path):
         return "Compose reads it together with compose.yaml, or in its place"
-    if path == ".env":
-        for line in data.decode("utf-8-sig", "replace").splitlines():
-            if found := _SETTING.match(line):
-                return f"sets {found[1]}, which changes what Compose reads or where it runs"
+    text = data.decode("utf-8-sig", "replace") if path == ".env" else ""
+    if found := _SETTING.search(_PASSED_OVER.sub("", text)):
+        return f"sets {found[1]}, which changes what Compose reads or where it runs"
     return None
 
 

@@ -13,6 +13,11 @@ from lego_compile.targets.compose.files import has_lab
 
 _HERE: Path = ("center", "targets", "compose")
 _PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
+_OF_THE_MACHINE = (
+    "/boot", "/dev", "/etc", "/proc", "/run", "/sys", "/var/run", "/var/lib/containerd", "/var/lib/containers",
+    "/var/lib/docker",
+)  # fmt: skip
+"""Whoever reads or writes there is the machine's administrator, or soon will be."""
 _SOURCE = re.compile(rf"{_PATH}|nfs:[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:{_PATH}")
 
 
@@ -39,22 +44,30 @@ def check_mounts(deployment: Deployment, options: Mapping[str, Any], report: Rep
     """Every brick and every directory of the centre can be mounted that way (LC602)."""
     for profile in deployment.profiles:
         for data in profile.data:
-            _check_source(data, options["engine"], report)
+            _check_source(data, options, report)
     if options["mounts"] == "baked":
         _check_baked(deployment, report)
     if options["mounts"] == "volume":
         _check_volume(deployment, report)
 
 
-def _check_source(data: DataMount, engine: str, report: Report) -> None:
-    at = (*data.origin[:-1], "source", "compose")
+def _check_source(data: DataMount, options: Mapping[str, Any], report: Report) -> None:
+    at, engine = (*data.origin[:-1], "source", "compose"), options["engine"]
+    ours = next((each for each in (options["socket"], *_OF_THE_MACHINE) if _overlap(data.source, each)), None)
     if not _SOURCE.fullmatch(data.source):
         report.add(
             "LC602",
-            f"Docker cannot mount {data.source!r}, the source of data {data.name!r}",
+            f"{data.source!r}, the source of data {data.name!r}, is nothing that this target mounts",
             at,
             help="an absolute path of the machine (/data/era5) or nfs:SERVER:/EXPORT; "
             "`source: {compose: …}` says another one for this target",
+        )
+    elif ours is not None:
+        report.add(
+            "LC602",
+            f"{data.source!r}, the source of data {data.name!r}, hands out {ours}, and with it the machine",
+            at,
+            help="name a directory that holds data and nothing else",
         )
     elif engine == "podman" and data.source.startswith("nfs:"):
         # containers/podman:pkg/api/handlers/compat/containers_create.go passes over VolumeOptions.DriverConfig.
@@ -65,6 +78,11 @@ def _check_source(data: DataMount, engine: str, report: Report) -> None:
             related=(Label((*_HERE, "engine"), "chosen here"),),
             help="mount the export on the machine, and name the directory: `source: {compose: /mnt/…}`",
         )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one path holds the other, or is it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _check_baked(deployment: Deployment, report: Report) -> None:

@@ -19,6 +19,7 @@ from lego_compile.targets.compose.files import (
     LAB,
     SEED,
     config_digest,
+    shipped,
 )
 
 
@@ -31,7 +32,7 @@ def emit(trees: Mapping[str, Any]) -> dict[str, File]:
     seeds = (SEED,) if "seed" in trees[COMPOSE]["configs"] else ()
     data = {
         **{name: text.encode() for name, text in trees.items() if isinstance(text, str)},
-        **{name: asset("compose", name) for name in (*FIXED, *seeds)},
+        **{name: asset("compose", shipped(name)) for name in (*FIXED, *seeds)},
         COMPOSITION: json.dump(trees[COMPOSITION]).encode(),
     }
     if LAB in trees:

@@ -12,8 +12,22 @@ HEADER = "Compiled by lego-compile from the centre specification: edit that, not
 COMPOSE, COMPOSITION, LAB, NOTE = "compose.yaml", "composition.json", "compose.lab.yaml", "OPERATE.md"
 """Services; what the hub obeys; one JupyterLab without a hub; what an operator types."""
 
-FIXED = ("Caddyfile", "env.example", "guard.sh", "jupyterhub_config.py", "login.py", "spawn_page.py")
+FIXED = (
+    ".gitignore",
+    "Caddyfile",
+    "env.example",
+    "guard.sh",
+    "jupyterhub_config.py",
+    "login.py",
+    "spawn_page.py",
+)
 """Files that are the same for every centre."""
+
+
+def shipped(file: str) -> str:
+    """What a fixed file is called in the package: without a dot in front, which tools pass over."""
+    return file.lstrip(".")
+
 
 SEED = "seed.sh"
 """The same, where bricks are copied into volumes."""

@@ -13,7 +13,16 @@ from typing import Any
 from lego_compile.ir.model import Deployment, ImageRef, Path
 from lego_compile.targets import Lifted
 from lego_compile.targets.assets import changed
-from lego_compile.targets.compose.files import COMPOSE, COMPOSITION, FIXED, HUB_READS, LAB, NOTE, has_lab
+from lego_compile.targets.compose.files import (
+    COMPOSE,
+    COMPOSITION,
+    FIXED,
+    HUB_READS,
+    LAB,
+    NOTE,
+    has_lab,
+    shipped,
+)
 from lego_compile.targets.compose.lift_access import authenticator, login_secrets
 from lego_compile.targets.compose.lift_bricks import LOGGING, Said
 from lego_compile.targets.compose.lift_lab import check_lab
@@ -34,7 +43,7 @@ def lift(files: Mapping[str, bytes]) -> Lifted:
     """
     complaints: list[Complaint] = []
     for name in FIXED:
-        complaints += changed("compose", name, files.get(name), name)
+        complaints += changed("compose", shipped(name), files.get(name), name)
     ours = [name for name in HUB_READS if name != COMPOSITION]
     guarded = not any(changed("compose", name, files.get(name), "") for name in ours)
     reading = Reading(COMPOSITION, _json(files, complaints))

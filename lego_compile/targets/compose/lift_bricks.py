@@ -226,6 +226,7 @@ def _read_seed(reading: Reading, found: Bricks, volumes: dict[str, str], said: S
             "entrypoint": ["/bin/sh", "/lego/seed.sh"],
             "command": [subpath],
             "user": "0:0",
+            "pids_limit": 64,
             "working_dir": "/",
             "restart": "no",
             "network_mode": "none",
@@ -241,15 +242,14 @@ def _read_seed(reading: Reading, found: Bricks, volumes: dict[str, str], said: S
         *at,
     )
     volume = reading.text("volumes", key, "name")
-    brick = key.removeprefix("brick-")[: -len("-123456789012")]
-    reading.expect(
-        {"name": volume, "labels": {"org.lego.center": said.center, "org.lego.brick": brick}}, "volumes", key
-    )
-    # What is in a volume stays, whatever the image of its service: another image has to be another volume.
-    if not volume.endswith(f"-{image.digest[7:19]}"):
-        reading.complain(
-            f"volume {volume!r} is not called after the image that fills it", "volumes", key, "name"
-        )
+    labels = {
+        "org.lego.center": said.center,
+        "org.lego.brick": key.removeprefix("brick-")[: -len("-123456789012")],
+    }
+    reading.expect({"name": f"{reading.peek('name')}-{key}", "labels": labels}, "volumes", key)
+    # What is in a volume stays, whatever its service would copy: something else has to be another volume.
+    if not volume.endswith(f"-{sha256(f'{image.pinned}:{subpath}'.encode())[:12]}"):
+        reading.complain(f"volume {volume!r} is not called after what fills it", "volumes", key, "name")
     if volume in found.seeded or key in volumes:
         reading.complain(f"{volume!r} is filled twice", *at, "volumes", 0, "source")
     volumes[key] = volume

@@ -57,7 +57,7 @@ class _Lab:
 
     def check(self, files: Mapping[str, bytes]) -> None:
         reading = self.reading
-        reading.expect(f"lego-{self.said.center}-lab", "name")
+        reading.expect(f"lego-{self.said.center}_lab", "name")
         software = read_bricks(reading, files, self.said, ("lab", "lab-data"))
         for image in software.pulled:
             reading.complain(f"{image.pinned!r} is pulled for no session", "services")

@@ -186,6 +186,7 @@ def _places(reading: Reading) -> dict[Path, Path]:
 # --- what every centre has --------------------------------------------------------------------------------------
 
 _SERVICE: dict[str, Any] = {
+    "pull_policy": "missing",
     "restart": "unless-stopped",
     "init": True,
     "cap_drop": ["ALL"],
@@ -282,7 +283,7 @@ def _hub(files: Mapping[str, bytes], login: list[str], waits: dict[str, dict[str
         **({"secrets": login} if login else {}),
         "volumes": [{"type": "volume", "source": "hub-data", "target": "/srv/jupyterhub"}],
         "ulimits": _FILES,
-        "networks": ["control", "users"],
+        "networks": ["control", "engine", "users"],
         "labels": _label(files, HUB_READS),
         "healthcheck": _health(["python3", "-c", probe], "15s", "30s"),
         "stop_grace_period": "30s",
@@ -307,16 +308,17 @@ def _docker_api(socket: str, mounts: str) -> dict[str, Any]:
             }
         ],
         "tmpfs": ["/run", "/tmp"],  # noqa: S108 - of the container
-        "networks": ["control"],
+        "networks": ["engine"],  # nobody but the hub is on it with the proxy of the socket
         "healthcheck": _health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:2375/_ping"], "30s", "5s"),
     }
 
 
 def _expect_rest(reading: Reading, center: str, with_tls: bool, login: list[str]) -> None:
-    """Everything besides the services. Sessions reach the network ``users`` and must not reach ``control``."""
+    """Everything besides the services. Sessions are on the network ``users``, and reach neither of the inner ones."""
     reading.expect(f"lego-{center}", "name")
     users = {"name": f"lego-{center}-users"}
-    reading.expect({"edge": {}, "control": {"internal": True}, "users": users}, "networks")
+    inner = {name: {"internal": True} for name in ("control", "engine")}
+    reading.expect({"edge": {}, **inner, "users": users}, "networks")
     for name in ("caddy-config", "caddy-data", "hub-data"):
         reading.expect({}, "volumes", name)
     reading.expect({"file": "./Caddyfile"}, "configs", "caddyfile")

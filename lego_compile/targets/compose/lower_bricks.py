@@ -52,7 +52,8 @@ def _images(deployment: Deployment, *, bricks: bool) -> Iterator[ImageRef]:
 
 
 def containerfile(profile: Composition, engine: str) -> str:
-    """The image of a profile: layers that do not depend on each other, so that profiles share them.
+    """The image of a profile: layers that do not depend on each other, which an engine with the containerd store
+    shares between profiles.
 
     Podman 5.4 refuses ``--link``, and later ones pass over it.
     """
@@ -98,9 +99,10 @@ def builds(deployment: Deployment, engine: str) -> Services:
 def seeded(project: str, brick: BrickMount) -> tuple[str, str]:
     """The key of a brick's volume in a file of Compose, and the engine's own name for it.
 
-    A volume that is there is never filled again, so another image is another volume.
+    A volume that is there is never filled again, so what would be filled with something else has another name.
     """
-    key = f"brick-{brick.name}-{brick.image.digest[7:19]}"
+    content = sha256(f"{brick.image.pinned}:{brick.subpath}".encode())
+    key = f"brick-{brick.name}-{content[:12]}"
     return key, f"{project}-{key}"
 
 
@@ -115,6 +117,7 @@ def seeds(bricks: Iterable[BrickMount], engine: str) -> Services:
             "entrypoint": ["/bin/sh", f"/lego/{SEED}"],
             "command": [brick.subpath],
             "user": "0:0",
+            "pids_limit": 64,
             "working_dir": "/",
             "restart": "no",
             "network_mode": "none",

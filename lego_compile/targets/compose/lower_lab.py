@@ -18,7 +18,7 @@ def lab(deployment: Deployment, options: Mapping[str, Any]) -> dict[str, Any]:
     The service ``lab`` has the software, which runs anywhere; ``lab-data`` adds the directories of the centre, which
     are on the centre's machine only.
     """
-    project = f"lego-{deployment.center}-lab"
+    project = f"lego-{deployment.center}_lab"  # the name of no other centre's project
     profile = next(each for each in deployment.profiles if each.default)
     copied = seeds(profile.bricks, options["engine"]) if options["mounts"] == "volume" else {}
     tree: dict[str, Any] = {

@@ -46,6 +46,7 @@ def compose(deployment: Deployment, options: Mapping[str, Any]) -> dict[str, Any
         "networks": {
             "edge": {},
             "control": {"internal": True},
+            "engine": {"internal": True},  # whoever is on it is root on the machine
             # The engine's own name for it, because that is what DockerSpawner asks for.
             "users": {"name": f"{project}-users"},
         },
@@ -83,6 +84,7 @@ def _config(file: str) -> str:
 def _service(options: Mapping[str, Any], name: str, memory: str, processes: int) -> dict[str, Any]:
     return {
         "image": options["images"][name],
+        "pull_policy": "missing",  # it is pinned, so the registry has no more to say
         "restart": "unless-stopped",
         "init": True,
         "cap_drop": ["ALL"],
@@ -188,7 +190,7 @@ def _hub(options: Mapping[str, Any], login: list[str], waits: Mapping[str, Any])
         **({"secrets": login} if login else {}),
         "volumes": [_volume("hub-data", "/srv/jupyterhub")],
         "ulimits": {"nofile": {"soft": 65536, "hard": 65536}},
-        "networks": ["control", "users"],
+        "networks": ["control", "engine", "users"],
         "labels": {},
         "healthcheck": _health(["python3", "-c", alive], "15s", "30s"),
         "stop_grace_period": "30s",
@@ -211,6 +213,6 @@ def _docker_api(options: Mapping[str, Any]) -> dict[str, Any]:
             }
         ],
         "tmpfs": ["/run", "/tmp"],  # noqa: S108 - of the container
-        "networks": ["control"],
+        "networks": ["engine"],
         "healthcheck": _health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:2375/_ping"], "30s", "5s"),
     }

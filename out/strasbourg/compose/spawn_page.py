@@ -51,7 +51,7 @@ def _profile(
 ) -> str:
     slug = html.escape(profile["slug"])
     about = [part for part in ("what" if profile["description"] else "", "has") if part]
-    described = " ".join(f"lego-{slug}-{part}" for part in about)
+    described = " ".join(f"lego-{slug}_{part}" for part in about)
     lines = [
         '<div class="lego-profile">',
         f'<input type="radio" name="profile" id="lego-{slug}" value="{slug}" required'
@@ -59,8 +59,8 @@ def _profile(
         f'<label for="lego-{slug}">{html.escape(profile["title"])}</label>',
     ]
     if profile["description"]:
-        lines.append(f'<p id="lego-{slug}-what">{html.escape(profile["description"])}</p>')
-    lines.append(f'<p class="lego-has" id="lego-{slug}-has">{html.escape(_contents(profile))}</p>')
+        lines.append(f'<p id="lego-{slug}_what">{html.escape(profile["description"])}</p>')
+    lines.append(f'<p class="lego-has" id="lego-{slug}_has">{html.escape(_contents(profile))}</p>')
     if profile["offers"]:
         lines.append('<fieldset class="lego-offers"><legend>Add to it</legend>')
         for name in dict.fromkeys(brick["name"] for brick in profile["offers"]):

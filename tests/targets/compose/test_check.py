@@ -104,6 +104,13 @@ def test_limits_that_docker_refuses(limits: Limits, place: str) -> None:
         ("nfs:nas.example.org", False),
         ("nfs:nas,rw:/export", False),
         ("/{username}", False),
+        ("/run", False),
+        ("/run/user/1000", False),
+        ("/var", False),
+        ("/var/run/docker.sock", False),
+        ("/etc/ssl", False),
+        ("/runs/2026", True),
+        ("/var/data", True),
     ],
 )
 def test_sources_of_data(source: str, fine: bool) -> None:
@@ -116,6 +123,21 @@ def test_sources_of_data(source: str, fine: bool) -> None:
         ),
     )
     assert ([] if fine else [("LC602", ("source", "compose"))]) == found(first(data=data))
+
+
+def test_the_socket_is_no_data() -> None:
+    """Wherever it is, and whatever it lies in."""
+    data = (replace(groups_listed().profiles[0].data[0], source="/srv", origin=("data", 0, "mount")),)
+    assert found(first(data=data)) == []
+    chosen = options(socket="/srv/docker/docker.sock")
+    assert [("LC602", ("source", "compose"))] == found(first(data=data), chosen)
+
+
+def test_oauth_in_the_clear() -> None:
+    """A login service without TLS is a warning, at its address."""
+    claimed = replace(groups_listed(), groups=())
+    chosen = oauth_options(groups_claim="groups", token_url="http://sso.example.org/token")
+    assert [("LC603", ("oauth", "token_url"))] == found(claimed, chosen)
 
 
 def test_groups_without_members() -> None:

@@ -290,7 +290,10 @@ class LegoSpawner(dockerspawner.DockerSpawner):
         """
         address: tuple[str, int] = await super().start()
         while not await listens(*address):
-            state = (await self.get_object() or {"State": {"Running": False, "ExitCode": "?"}})["State"]
+            container = await self.get_object()
+            if container is None:
+                raise refusal(503, "somebody removed the container of the session")
+            state = container["State"]
             if not state["Running"]:
                 raise refusal(
                     503, f"the session ended with exit code {state['ExitCode']}: {await self.words()}"
@@ -330,7 +333,7 @@ def options_form(spawner: Any) -> str:
     except web.HTTPError as error:
         if error.status_code == 403:
             raise
-        profile, bricks = chosen(spawner, {})
+        profile, bricks = nearest(spawner, last)
         last = None
     if len(profiles) == 1 and not profile["offers"]:
         if last is None:
@@ -338,6 +341,19 @@ def options_form(spawner: Any) -> str:
             spawner.user_options = spawner.orm_spawner.user_options = {}
         return ""
     return str(spawn_page.page(profiles, profile["slug"], bricks, spelled))
+
+
+def nearest(spawner: Any, last: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What is left of a choice that does not hold any more: its profile, with those of its bricks that are offered."""
+    slug, wishes = (last.get("profile"), last.get("bricks")) if isinstance(last, dict) else (None, None)
+    profile = next((each for each in permitted(spawner) if each["slug"] == slug), None)
+    if profile is None:
+        return chosen(spawner, {})
+    kept: dict[str, str] = {}
+    for wish in wishes[:1000] if isinstance(wishes, list) else []:
+        if brick := meant(profile, wish):
+            kept.setdefault(brick["name"], wish)
+    return chosen(spawner, {"profile": slug, "bricks": list(kept.values())})
 
 
 def options_from_form(form: dict[str, list[str]]) -> dict[str, Any]:
@@ -369,6 +385,7 @@ c.JupyterHub.hub_connect_ip = "hub"
 c.JupyterHub.cleanup_servers = False
 # Seconds until a proxy that was started anew is told where sessions are, as in zero-to-jupyterhub; 300 is the default.
 c.JupyterHub.last_activity_interval = 60
+c.JupyterHub.upgrade_db = True  # a newer JupyterHub would end without it; a copy stays beside the old one
 c.JupyterHub.db_url = "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = "/srv/jupyterhub/jupyterhub_cookie_secret"  # a path
 c.ConfigurableHTTPProxy.should_start = False
