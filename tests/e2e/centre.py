@@ -118,7 +118,7 @@ def compiled(
     """
     with Registry() as registry:
         for (repository, tag), built in images.items():
-            push(registry.host, _mirrored(repository), tag, built)
+            push(registry.host, mirrored(repository), tag, built)
         catalog = folder / "catalog" / "e2e.yaml"
         catalog.parent.mkdir()
         (folder / "e2e.yaml").write_text(
@@ -126,26 +126,24 @@ def compiled(
         )
         ours = [f"{OURS}/{name}:2026.10" for name in ("lab", "brick-ocean", "brick-hydro")]
         here = f"registry.example.org={registry.host}/ours"
-        _lego(folder, "catalog", "add", *ours, "--via", here, "--catalog", "catalog/e2e.yaml")
+        lego(folder, "catalog", "add", *ours, "--via", here, "--catalog", "catalog/e2e.yaml")
         catalog.write_text(catalog.read_text().replace("\nbricks:\n", f"\nbricks:\n{BY_HAND}"))
-        _lego(folder, "lock", "e2e.yaml", "--via", "mirror")
-        _lego(folder, "e2e.yaml")
+        lego(folder, "lock", "e2e.yaml", "--via", "mirror")
+        lego(folder, "e2e.yaml")
         for repository, tag in images:
             if "/pause" not in repository:  # the only one that the centre does not pin
-                push(
-                    registry.host, _mirrored(repository), tag, image({PLATFORM: {"moved": text("")}}, {}, {})
-                )
+                push(registry.host, mirrored(repository), tag, image({PLATFORM: {"moved": text("")}}, {}, {}))
         yield Centre(registry.host, folder / "out" / "e2e" / "z2jh")
 
 
-def _mirrored(repository: str) -> str:
+def mirrored(repository: str) -> str:
     """Where the mirrors of ``SPEC`` have it."""
     host, _, path = repository.partition("/")
     return f"{'quay' if host == 'quay.io' else 'ours'}/{path}"
 
 
-def _lego(folder: Path, *words: str) -> None:
-    """Run the command line as somebody without credentials, and without a proxy to this machine."""
+def lego(folder: Path, *words: str) -> None:
+    """Run the command line in a folder, as somebody without credentials, and without a proxy to this machine."""
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(folder)}
     done = subprocess.run(
         [sys.executable, "-m", "lego_compile", *words], cwd=folder, env=env, capture_output=True, text=True

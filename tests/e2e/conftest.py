@@ -1,28 +1,40 @@
-"""What the end-to-end tests share: a root folder with Podman, a compiled centre, and when they run at all."""
+"""What the end-to-end tests share: root folders, engines, images, compiled centres, and when they run at all."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.e2e.centre import Centre, compiled
-from tests.e2e.images import published
+from tests.e2e import lab_images
+from tests.e2e.centre import Centre, compiled, mirrored
+from tests.e2e.docker import Docker
+from tests.e2e.images import PREFIXES, published
+from tests.e2e.lab_images import Layers
+from tests.e2e.lab_root import LAB
 from tests.e2e.namespace import CannotRun
 from tests.e2e.podman import Podman
-from tests.e2e.root import Root, entered, obstacle
+from tests.e2e.root import Root, entered, kept, obstacle
+from tests.images.oci import Built
 from tests.images.registry import NoRegistry
+
+if TYPE_CHECKING:  # these need requests, which not everybody has who runs no test here
+    from tests.e2e.docker_centre import Centre as DockerCentre
+    from tests.e2e.docker_centre import Shelf
+    from tests.e2e.visitor import User
 
 HERE = Path(__file__).parent
 BASE = Path(os.environ.get("LEGO_E2E_ROOT") or HERE.parents[1] / ".cache" / "e2e").resolve()
 WHY = (
-    "not asked for; as root, `LEGO_E2E=1 pytest -n0 tests/e2e` runs what was compiled on a real engine, and installs "
+    "not asked for; as root, `LEGO_E2E=1 pytest -n0 tests/e2e` runs what was compiled on real engines, and installs "
     "Debian sid for it below .cache/e2e or LEGO_E2E_ROOT, once"
 )
-VERSIONS = pytest.StashKey[str]()
+VERSIONS = pytest.StashKey[list[str]]()
 
 
 class Skipped(pytest.Module):
@@ -40,8 +52,14 @@ class Skipped(pytest.Module):
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Nothing here runs unless it is asked for, since it needs root and 370 MB; or where it cannot."""
+    """Nothing here runs unless it is asked for, since it needs root and 2.3 GB; or where it cannot."""
     reason = obstacle() if os.environ.get("LEGO_E2E") == "1" else WHY
+    if (
+        not reason
+        and module_path.name.startswith("test_compose")
+        and importlib.util.find_spec("requests") is None
+    ):
+        reason = "no requests: pip install 'lego-compile[conformance]'"
     if not reason:
         return None
     made: Skipped = Skipped.from_parent(parent, path=module_path)
@@ -51,8 +69,13 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """One line with what was judged."""
-    if versions := config.stash.get(VERSIONS, ""):
+    for versions in config.stash.get(VERSIONS, []):
         terminalreporter.write_line(f"end to end: {versions}")
+
+
+def judged(request: pytest.FixtureRequest, *programs: str) -> None:
+    """Note with what something was judged."""
+    request.config.stash.setdefault(VERSIONS, []).append(", ".join(programs))
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +84,7 @@ def root(request: pytest.FixtureRequest) -> Iterator[Root]:
     try:
         with entered(BASE) as made:
             programs = [made.run(each, "--version").stdout.splitlines()[0] for each in ("podman", "runc")]
-            request.config.stash[VERSIONS] = ", ".join([*programs, f"Linux {os.uname().release}"])
+            judged(request, *programs, f"Linux {os.uname().release}")
             yield made
     except CannotRun as missing:
         pytest.skip(str(missing))
@@ -82,3 +105,116 @@ def centre(root: Root, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cen
 def podman(root: Root, centre: Centre) -> Podman:
     """The engine, which may pull the centre's images."""
     return Podman(root, centre.host)
+
+
+# ── Docker ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def docker(request: pytest.FixtureRequest) -> Iterator[Docker]:
+    """A machine with Docker, which runs."""
+    try:
+        with entered(BASE, network=True) as made:
+            engine = Docker(made)
+            engine.start()
+            judged(request, engine.versions())
+            yield engine
+    except CannotRun as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def layers(request: pytest.FixtureRequest) -> Iterator[Layers]:
+    """What is in the images."""
+    try:
+        with kept(BASE, LAB) as (folder, _):
+            made = Layers(folder / "layers")
+            said = made.versions()
+            programs = {
+                **said["services"],
+                **{each: said["hub"][each] for each in ("jupyterhub", "dockerspawner")},
+            }
+            programs |= {"jupyterlab": said["lab"]["jupyterlab"]}
+            pythons = {f"Python of {name}": said["bricks"][name]["python"] for name in PREFIXES}
+            judged(request, *(f"{name} {version}" for name, version in {**programs, **pythons}.items()))
+            yield made
+    except CannotRun as missing:
+        pytest.skip(str(missing))
+
+
+Images = dict[tuple[str, str], Built]
+
+
+@pytest.fixture(scope="session")
+def images(layers: Layers) -> Images:
+    """The images of the centres on Docker, by repository and tag."""
+    return lab_images.published(layers)
+
+
+@pytest.fixture(scope="session")
+def shells(layers: Layers, docker: Docker) -> Images:
+    """The same images, with a shell in each brick."""
+    return lab_images.published(layers, docker.root.read("/usr/bin/busybox"))
+
+
+@pytest.fixture(scope="session")
+def registry(docker: Docker, images: Images, shells: Images, layers: Layers) -> Iterator[Shelf]:
+    """A registry on the machine with Docker: images without shells in bricks are below ``plain``, others ``shells``."""
+    from tests.e2e.docker_centre import Shelf
+
+    made = Shelf()
+    with ExitStack() as ended:
+        with docker.root.namespace.network():
+            try:
+                ended.enter_context(made)
+            except NoRegistry as missing:
+                pytest.skip(str(missing))
+            for shelf, every in (("plain", images), ("shells", shells)):
+                for (repository, tag), built in every.items():
+                    made.put(f"{shelf}/{mirrored(repository)}", tag, built, dict(layers.blobs.values()))
+        yield made
+
+
+Visit = Callable[[str], "User"]
+Make = Callable[..., "DockerCentre"]
+
+
+@pytest.fixture(scope="session")
+def make(
+    docker: Docker,
+    registry: Shelf,
+    images: Images,
+    shells: Images,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Make:
+    """Compile a centre, of a name and with a value of ``mounts``; its files are on the machine then."""
+
+    from tests.e2e.docker_centre import PROFILES
+    from tests.e2e.docker_centre import Centre as DockerCentre
+
+    def made(name: str, mounts: str = "image", profiles: str = PROFILES) -> DockerCentre:
+        shelf, every = ("shells", shells) if mounts == "volume" else ("plain", images)
+        place = f"{registry.host}/{shelf}"
+        folder = tmp_path_factory.mktemp(name)
+        centre = DockerCentre(docker, place, every, folder, name, mounts=mounts, profiles=profiles)
+        centre.catalogue()
+        centre.compile()
+        centre.configure()
+        return centre
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def deployed(make: Make) -> Iterator[DockerCentre]:
+    """A centre that its operator has installed, and that runs."""
+    centre = make("e2e")
+    with centre.running():
+        yield centre
+
+
+@pytest.fixture(scope="module")
+def visit(deployed: DockerCentre) -> Iterator[Visit]:
+    """Log somebody in; for the whole file of tests, what it connects to is on the machine with Docker."""
+    with deployed.visits() as made:
+        yield made

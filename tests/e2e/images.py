@@ -53,9 +53,9 @@ sleep infinity &
 wait
 """
 LAST_LINE = "waiting"
-_SHELL = {
+SHELL = {
     f"bin/{name}": script(f'#!/bin/busybox sh\nexec /bin/busybox {name} "$@"\n')
-    for name in ("sh", "chmod", "cp", "rm")
+    for name in ("sh", "chmod", "cp", "mv", "rm")
 }
 """A shell with the programs that a copy takes, for an image that has a BusyBox."""
 
@@ -72,7 +72,7 @@ def published(root: Root, *, shells: bool = False) -> dict[tuple[str, str], Buil
     images = {(f"{OURS}/lab", "2026.10"): _lab(root), PAUSE: _pause(busybox)}
     for name in ("ocean", "hydro"):
         facts = {"name": name, "prefix": PREFIXES[name], "kernels": [("python3", f"The {name}", "python")]}
-        tree = {**brick(name, PREFIXES[name], busybox, linked), **(_SHELL if shells else {})}
+        tree = {**brick(name, PREFIXES[name], busybox, linked), **(SHELL if shells else {})}
         facts |= {"shell": "/bin/sh"} if shells else {}
         images[f"{OURS}/brick-{name}", "2026.10"] = image({PLATFORM: tree}, labels(facts, title=name), {})
     below = {
@@ -80,7 +80,7 @@ def published(root: Root, *, shells: bool = False) -> dict[tuple[str, str], Buil
         for path, entry in brick("pangeo", NOTEBOOK, busybox, linked).items()
     }
     around = {"srv/conda/conda-meta/history": text(""), "etc/hostname": text("pangeo\n")}
-    around |= {"bin/busybox": Entry(busybox, 0o755), **_SHELL} if shells else {}
+    around |= {"bin/busybox": Entry(busybox, 0o755), **SHELL} if shells else {}
     images[PANGEO, "2026.01.30"] = image({PLATFORM: {**below, **around}}, {}, {"User": "jovyan"})
     return images
 

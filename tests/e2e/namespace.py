@@ -1,9 +1,12 @@
-"""Programs and mounts that nobody else sees, and that end with us."""
+"""Programs, mounts and networks that nobody else sees, and that end with us."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -20,17 +23,19 @@ class Namespace:
 
     Args:
         keep: file descriptors that stay open until all of that is over.
+        network: whether there is a network of its own, with the loopback interface and nothing else.
     """
 
-    def __init__(self, *keep: int) -> None:
+    def __init__(self, *keep: int, network: bool = False) -> None:
         self._keep = keep
+        self._network = network
         self._holder: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Namespace:
         self._holder = subprocess.Popen(
             # A shell waits for its orphans too; in a session of its own, Ctrl-C leaves it for us to end.
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "sh", "-c", "echo in; cat; exit 0"],
+            ["unshare", "--mount", "--pid", *(["--net"] if self._network else []), "--fork", "--kill-child",
+             "--mount-proc", "sh", "-c", "echo in; cat; exit 0"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True, pass_fds=self._keep,
         )  # fmt: skip
@@ -77,7 +82,7 @@ class Namespace:
         assert self._holder is not None
         # The holder's child is process 1; the namespaces are known by the holder as well.
         mine = f"/proc/{self._holder.pid}/ns"
-        enter = ["nsenter", f"--mount={mine}/mnt", f"--pid={mine}/pid_for_children"]
+        enter = ["nsenter", f"--mount={mine}/mnt", f"--pid={mine}/pid_for_children", f"--net={mine}/net"]
         # nsenter could be killed from here, but not what it started.
         limited = [*enter, "timeout", "--kill-after=5", f"{timeout:g}", *words]
         done = subprocess.run(limited, input=text, capture_output=True, text=True, env=env, cwd="/")
@@ -88,6 +93,27 @@ class Namespace:
             said = f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}".strip()
             raise RuntimeError(f"{' '.join(map(str, words))}: {why}\n{said}")
         return done
+
+    @contextmanager
+    def network(self) -> Iterator[None]:
+        """Be in its network: what this thread connects to, listens on and starts is there, until the ``with`` ends."""
+        assert self._holder is not None
+        with (
+            open("/proc/thread-self/ns/net", "rb") as ours,
+            open(f"/proc/{self._holder.pid}/ns/net", "rb") as other,
+        ):
+            _enter_network(other.fileno())
+            try:
+                yield
+            finally:
+                _enter_network(ours.fileno())
+
+
+def _enter_network(namespace: int) -> None:
+    """setns(2), which Python has since 3.12."""
+    c = ctypes.CDLL(None, use_errno=True)
+    if c.setns(namespace, 0x40000000):  # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

@@ -1,23 +1,26 @@
-"""A folder with Debian sid and its Podman, and a way into it that leaves nothing behind.
+"""A folder with Debian sid and its container engines, and a way into it that leaves nothing behind.
 
-Image volumes of ``podman kube play`` need Podman 5.5, which is newer than what Debian stable has. The folder is made
-once by debootstrap and kept. Sessions see it read-only, with a memory file system wherever something writes, so that
-each starts with the same Podman, no images and no containers.
+Image volumes of ``podman kube play`` need Podman 5.5, image mounts Docker Engine 28: newer than what Debian stable has.
+The folder is made once by debootstrap and kept. Sessions see it read-only, with a memory file system wherever something
+writes, so that each starts with the same engines, no images and no containers.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import platform
 import shutil
+import ssl
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,13 +30,15 @@ from tests.e2e.namespace import CannotRun, Namespace
 SUITE = "sid"
 PACKAGES = (
     "podman", "runc", "catatonit", "conmon", "netavark", "aardvark-dns", "ca-certificates", "busybox-static",
+    "docker.io", "docker-cli", "docker-compose", "docker-buildx", "iptables", "iproute2",
 )  # fmt: skip
-"""All that is installed besides Debian's minimal system."""
+"""All that is installed besides Debian's minimal system, for the engines."""
 
 _STAMP = ".lego-e2e"
 _ELSEWHERE = "http://deb.debian.org/debian"
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+_REGISTRIES = ("PIP_INDEX_URL", "npm_config_registry", "NPM_CONFIG_REGISTRY")
 
 _APT = 'APT::Sandbox::User "root";\nAPT::Install-Recommends "false";\n'  # its own user may not reach a new folder
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"  # /usr/share/doc/init-system-helpers/README.policy-rc.d.gz
@@ -45,13 +50,39 @@ cd "$1"
 mount -t proc proc proc
 mount --rbind /sys sys
 mount --rbind /dev dev
-for place in dev/shm run tmp var/tmp var/lib/containers; do mount -t tmpfs tmpfs "$place"; done
+for place in dev/shm run tmp var/tmp; do mount -t tmpfs tmpfs "$place"; done
+for place in var/lib/containers var/lib/docker; do if [ -d "$place" ]; then mount -t tmpfs tmpfs "$place"; fi; done
 mount -o "remount,bind,$2" "$1"
 # chroot would do for programs, but who joins the namespace of a container (`podman exec`) arrives at its real root
 pivot_root . mnt
 exec chroot . umount --lazy /mnt
 """
 """$1 becomes the root of the mount namespace, `rw` or `ro`."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is in a root folder.
+
+    Attributes:
+        folder: its name.
+        version: to be raised when it is made in another way.
+        packages: of Debian.
+        script: of bash, which is run in the folder when they are installed, and may use the network.
+    """
+
+    folder: str
+    version: int
+    packages: tuple[str, ...]
+    script: str = ""
+
+    def stamp(self) -> dict[str, Any]:
+        """What says that a folder was made of this."""
+        said: dict[str, Any] = {"recipe": self.version, "suite": SUITE, "packages": list(self.packages)}
+        return said | ({"script": hashlib.sha256(self.script.encode()).hexdigest()} if self.script else {})
+
+
+ENGINES = Recipe("root", 2, PACKAGES)
 
 
 def obstacle() -> str:
@@ -77,7 +108,7 @@ class Root:
     """
 
     def __init__(self, namespace: Namespace, folder: Path) -> None:
-        self._namespace = namespace
+        self.namespace = namespace
         self.folder = folder
         self.env = dict(_ENV)
 
@@ -85,7 +116,7 @@ class Root:
         self, *words: str, text: str = "", timeout: float = 60, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the folder; see ``Namespace.run``."""
-        return self._namespace.run(words, env=self.env, text=text, timeout=timeout, check=check)
+        return self.namespace.run(words, env=self.env, text=text, timeout=timeout, check=check)
 
     def read(self, path: str) -> bytes:
         """A file that is kept in the folder, following links; not one in memory."""
@@ -100,25 +131,19 @@ class Root:
 
 
 @contextmanager
-def entered(base: Path) -> Iterator[Root]:
-    """The root folder below ``base``, made when it is not there, with mounts that nobody else sees.
+def entered(base: Path, *, network: bool = False) -> Iterator[Root]:
+    """The root folder of the engines below ``base``, made when it is not there, with mounts that nobody else sees.
+
+    Args:
+        base: folder that keeps what takes long to make.
+        network: with a network of its own, in which nothing is but the loopback interface.
 
     Raises:
         CannotRun: it cannot be made on this machine, or not entered.
     """
-    base.mkdir(parents=True, exist_ok=True)
-    (base / ".gitignore").write_text("*\n")
-    with (base / "lock").open("w") as lock:
-        folder = base / "root"
-        while True:  # others may use the folder at the same time, but nobody while it is made
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            if _ready(folder):
-                break
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _ready(folder):
-                _make(folder, lock.fileno())
+    with kept(base, ENGINES) as (folder, lock):
         try:
-            with Namespace(lock.fileno()) as namespace:
+            with Namespace(lock, network=network) as namespace:
                 namespace.run(["sh", "-c", _ENTER, "sh", folder, "ro"])
                 yield Root(namespace, folder)
         finally:
@@ -127,18 +152,36 @@ def entered(base: Path) -> Iterator[Root]:
                 _sweep()
 
 
-def _expected() -> dict[str, Any]:
-    return {"recipe": 1, "suite": SUITE, "packages": list(PACKAGES)}
+@contextmanager
+def kept(base: Path, recipe: Recipe) -> Iterator[tuple[Path, int]]:
+    """The root folder of a recipe and a file that is locked as long as it is used; made when it is not there.
+
+    Raises:
+        CannotRun: it cannot be made on this machine.
+    """
+    base.mkdir(parents=True, exist_ok=True)
+    (base / ".gitignore").write_text("*\n")
+    # A lock for each: who is in one folder may make another.
+    with (base / ("lock" if recipe == ENGINES else f"lock-{recipe.folder}")).open("w") as lock:
+        folder = base / recipe.folder
+        while True:  # others may use the folder at the same time, but nobody while it is made
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if _ready(folder, recipe):
+                break
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _ready(folder, recipe):
+                _make(folder, recipe, lock.fileno())
+        yield folder, lock.fileno()
 
 
-def _ready(folder: Path) -> bool:
+def _ready(folder: Path, recipe: Recipe) -> bool:
     try:
-        return bool(json.loads((folder / _STAMP).read_text()) == _expected())
+        return bool(json.loads((folder / _STAMP).read_text()) == recipe.stamp())
     except (OSError, ValueError):
         return False
 
 
-def _make(folder: Path, lock: int) -> None:
+def _make(folder: Path, recipe: Recipe, lock: int) -> None:
     """Install Debian and the packages; the stamp is written last, so that half a folder is no folder."""
     _require_debootstrap()
     mirror = _mirror()
@@ -153,16 +196,34 @@ def _make(folder: Path, lock: int) -> None:
     env = {**_ENV, **proxies, "DEBIAN_FRONTEND": "noninteractive"}
     with Namespace(lock) as namespace:
         namespace.run(["debootstrap", "--variant=minbase", SUITE, folder, mirror], env=env, timeout=900)
-        (folder / "var/lib/containers").mkdir(parents=True)
         (folder / "etc/apt/apt.conf.d/90lego").write_text(_APT)
         (folder / "etc/dpkg/dpkg.cfg.d/lego").write_text("force-unsafe-io\n")
         policy = folder / "usr/sbin/policy-rc.d"
         policy.write_text(_NO_SERVICES)
         policy.chmod(0o755)
+        if recipe == ENGINES:
+            for place in ("var/lib/containers", "var/lib/docker"):
+                (folder / place).mkdir(parents=True)
         namespace.run(["sh", "-c", _ENTER, "sh", folder, "rw"])
-        for words in (["install", "--yes", *PACKAGES], ["clean"]):
+        for words in (["install", "--yes", *recipe.packages], ["clean"]):
             namespace.run(["apt-get", "-qq", *words], env=env, timeout=900)
-    (folder / _STAMP).write_text(json.dumps(_expected()))
+        if recipe.script:
+            namespace.run(["bash", "-s"], env=env | _trust(namespace), text=recipe.script, timeout=1800)
+    (folder / _STAMP).write_text(json.dumps(recipe.stamp()))
+
+
+def _trust(namespace: Namespace) -> dict[str, str]:
+    """Variables for pip and npm, so that they trust whom this machine trusts, and ask the registries that it asks.
+
+    A mirror may have a certificate of the site's own authority, which this machine has among its others.
+    """
+    found = {name: os.environ[name] for name in _REGISTRIES if name in os.environ}
+    authorities = Path(ssl.get_default_verify_paths().cafile or "/")
+    if not authorities.is_file():
+        return found
+    here = "/run/lego-authorities.pem"
+    namespace.run(["tee", here], text=authorities.read_text())
+    return {**found, "SSL_CERT_FILE": here, "PIP_CERT": here, "NODE_EXTRA_CA_CERTS": here}
 
 
 def _require_debootstrap() -> None:
@@ -191,7 +252,8 @@ def _mirror() -> str:
 def _sweep() -> None:
     """Remove the empty control groups of containers that are gone, which the kernel keeps when we are killed."""
     groups = Path("/sys/fs/cgroup")
-    for top in (*groups.glob("libpod_parent"), *groups.glob("*/libpod_parent")):
+    names = ("libpod_parent", "lego-docker")
+    for top in (each for name in names for each in (*groups.glob(name), *groups.glob(f"*/{name}"))):
         for place in (*sorted(top.rglob("*"), reverse=True), top):
             with suppress(OSError):  # a file, or in use
                 place.rmdir()
