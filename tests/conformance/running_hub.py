@@ -72,6 +72,21 @@ def packages(version: str) -> list[str]:
     return [str(Path(folder).absolute() / version)]
 
 
+def available(version: str) -> bool:
+    """Whether this machine has what it takes to run a version; ``require`` skips with the reason."""
+    try:
+        require(version)
+    except pytest.skip.Exception:
+        return False
+    return True
+
+
+def require(version: str) -> None:
+    """Skip, saying what is missing and how to get it, where a version cannot run."""
+    proxy_program()
+    packages(version)
+
+
 def major(version: str) -> int:
     """The first number of a JupyterHub's version."""
     name = importlib.metadata.version("jupyterhub") if version == INSTALLED else version

@@ -22,7 +22,15 @@ from tests.conformance.compose_payload import assert_is_composition
 from tests.conformance.docker_engine import Ended, Process
 from tests.conformance.hub_complaints import ENDS, REFUSED, unexpected
 from tests.conformance.login_service import Service
-from tests.conformance.running_hub import INSTALLED, VERSIONS, RunningHub, deployed, logging_in
+from tests.conformance.running_hub import (
+    INSTALLED,
+    VERSIONS,
+    RunningHub,
+    available,
+    deployed,
+    logging_in,
+    require,
+)
 from tests.conformance.spawn_page import Page
 from tests.strategies import choices, example, spelled
 from tests.targets.compose.samples import OAUTH, authenticator, options, projected
@@ -45,7 +53,17 @@ def centre() -> Deployment:
     )
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+HERE = [version for version in VERSIONS if available(version)]
+"""Versions that this machine can run: one line says what is missing, and not one for each test."""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_version_is_here(version: str) -> None:
+    """Every version that the fixed configuration is for is at hand; a skip says how to get it."""
+    require(version)
+
+
+@pytest.fixture(scope="module", params=HERE)
 def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """A centre for a trial; everybody is who they say."""
     chosen = options(authenticator=authenticator(admin_users=["amelie"]))
@@ -410,6 +428,7 @@ def test_groups_of_the_login_service(updated: tuple[RunningHub, Service, Any]) -
 
 def test_a_newer_hub_keeps_what_the_older_one_knew(tmp_path: Path) -> None:
     """JupyterHub 5 is replaced by the installed one, which brings the database up to date and keeps a copy of it."""
+    require("5.5.4")
     chosen = options(authenticator=authenticator(admin_users=["amelie"]))
     with deployed(tmp_path, "5.5.4", centre(), chosen) as hub:
         ada = hub.visitor("ada")
