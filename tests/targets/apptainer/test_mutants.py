@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from lego_compile.targets.apptainer import TARGET
 from tests.strategies import example
 from tests.targets.apptainer.samples import compiled, everything, projected
+from tests.targets.damages import CHANGES, places
 
 DEPLOYMENT = projected(example())
 GOLDEN = compiled(DEPLOYMENT, everything())
@@ -29,36 +30,7 @@ def with_tree(tree: Any) -> dict[str, bytes]:
     return {**GOLDEN, "composition.json": json.dumps(tree).encode()}
 
 
-def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place below the top of a tree."""
-    for key in list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
-        yield (*at, key)
-        yield from places(node[key], (*at, key))
-
-
-def _other(node: Any, key: Any) -> None:
-    value = node[key]
-    if isinstance(value, bool):
-        node[key] = not value
-    elif isinstance(value, int):
-        node[key] = value + 1
-    elif isinstance(value, str):
-        node[key] = value + "x"
-    elif isinstance(value, list):
-        node[key] = [*value, "x"]
-    else:
-        node[key] = {**value, "x": "x"}
-
-
-def _drop(node: Any, key: Any) -> None:
-    del node[key]
-
-
-def _null(node: Any, key: Any) -> None:
-    node[key] = None
-
-
-@pytest.mark.parametrize("change", [_other, _drop, _null], ids=["other", "drop", "null"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_every_node_matters(change: Callable[[Any, Any], None]) -> None:
     """To change, drop or empty any node of the composition is noticed."""
     survivors = []

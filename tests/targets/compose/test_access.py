@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from tests.targets.compose.samples import (
     projected,
 )
 from tests.targets.compose.test_check import groups_listed
+from tests.targets.damages import CHANGES, places
 
 ASKED: dict[str, dict[str, Any]] = {
     "dummy": authenticator(),
@@ -95,38 +96,7 @@ def rewritten(files: dict[str, bytes], composition: Any, compose: Any) -> dict[s
     return {**files, "compose.yaml": printer.dump(compose).encode()}
 
 
-def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place below the top of a tree."""
-    for key in list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
-        yield (*at, key)
-        yield from places(node[key], (*at, key))
-
-
-def _other(node: Any, key: Any) -> None:
-    value = node[key]
-    if isinstance(value, bool):
-        node[key] = not value
-    elif isinstance(value, int):
-        node[key] = value + 1
-    elif isinstance(value, str):
-        node[key] = f"{value}x"
-    elif isinstance(value, list):
-        node[key] = [*value, "x"]
-    elif isinstance(value, dict):
-        node[key] = {**value, "x": "x"}
-    else:
-        node[key] = {}
-
-
-def _drop(node: Any, key: Any) -> None:
-    del node[key]
-
-
-def _null(node: Any, key: Any) -> None:
-    node[key] = [] if node[key] is None else None
-
-
-@pytest.mark.parametrize("change", [_other, _drop, _null], ids=["other", "drop", "null"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("name", ASKED)
 def test_every_node_of_the_authenticator_matters(name: str, change: Callable[[Any, Any], None]) -> None:
     """To change, drop or empty anything of it is noticed, in the one file and in the other."""

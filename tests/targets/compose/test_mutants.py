@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from lego_compile.targets.compose import TARGET
 from lego_compile.targets.compose.files import CONFIG_LABEL, EDGE_READS, HUB_READS, config_digest
 from tests.strategies import example
 from tests.targets.compose.samples import MOUNTS, compiled, mounted, oauth_options, projected
+from tests.targets.damages import CHANGES, damaged, places
 
 CHOSEN = oauth_options(groups_claim="groups")
 DEPLOYMENT = projected(example())
@@ -64,48 +65,7 @@ GOLDEN, TREES = GOLDENS["image"].files, GOLDENS["image"].trees
 noticed, with_tree = GOLDENS["image"].noticed, GOLDENS["image"].with_tree
 
 
-def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place below the top of a tree."""
-    for key in list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
-        yield (*at, key)
-        yield from places(node[key], (*at, key))
-
-
-def damaged(tree: Any, at: tuple[Any, ...], change: Callable[[Any, Any], None]) -> Any:
-    """A copy of a tree, changed at a place."""
-    tree = copy.deepcopy(tree)
-    node = tree
-    for key in at[:-1]:
-        node = node[key]
-    change(node, at[-1])
-    return tree
-
-
-def _other(node: Any, key: Any) -> None:
-    value = node[key]
-    if isinstance(value, bool):
-        node[key] = not value
-    elif isinstance(value, int):
-        node[key] = value + 1
-    elif isinstance(value, str):
-        node[key] = value + "x"
-    elif value is None:
-        node[key] = "x"
-    elif isinstance(value, list):
-        node[key] = [*value, "x"]
-    else:
-        node[key] = {**value, "x": "x"}
-
-
-def _drop(node: Any, key: Any) -> None:
-    del node[key]
-
-
-def _null(node: Any, key: Any) -> None:
-    node[key] = [] if node[key] is None else None
-
-
-@pytest.mark.parametrize("change", [_other, _drop, _null], ids=["other", "drop", "null"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("file", TREES)
 @pytest.mark.parametrize("mounts", GOLDENS)
 def test_every_node_matters(mounts: str, file: str, change: Callable[[Any, Any], None]) -> None:

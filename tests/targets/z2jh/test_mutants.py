@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -19,6 +19,7 @@ from lego_compile.ir.model import Deployment
 from lego_compile.targets import goyaml
 from lego_compile.targets.z2jh import TARGET
 from tests.strategies import example
+from tests.targets.damages import Change, damaged, drop, null, other, places
 from tests.targets.z2jh.samples import (
     SEARCH,
     apply,
@@ -37,7 +38,6 @@ GOLDEN = compiled(DEPLOYMENT, CHOSEN)
 TREES: dict[str, Any] = {
     name: yaml.safe_load(data) for name, data in GOLDEN.items() if name.endswith(".yaml")
 }
-Change = Callable[[Any, Any], None]
 HOME = "volume-{user_server}"
 _PLAIN: dict[bytes, Any] = {}
 """Trees by the bytes of a file, or by a name that stands for them."""
@@ -73,47 +73,6 @@ def with_tree(file: str, tree: Any, golden: dict[str, bytes] = GOLDEN) -> dict[s
     return {**golden, file: name}
 
 
-def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place below the top of a tree."""
-    for key in list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
-        yield (*at, key)
-        yield from places(node[key], (*at, key))
-
-
-def damaged(tree: Any, at: tuple[Any, ...], change: Change) -> Any:
-    """A copy of a tree, changed at a place."""
-    tree = copy.deepcopy(tree)
-    node = tree
-    for key in at[:-1]:
-        node = node[key]
-    change(node, at[-1])
-    return tree
-
-
-def _other(node: Any, key: Any) -> None:
-    value = node[key]
-    if isinstance(value, bool):
-        node[key] = not value
-    elif isinstance(value, int | float):
-        node[key] = value + 1
-    elif isinstance(value, str):
-        node[key] = value + "x"
-    elif value is None:
-        node[key] = "x"
-    elif isinstance(value, list):
-        node[key] = [*value, "x"]
-    else:
-        node[key] = {**value, "x": "x"}
-
-
-def _drop(node: Any, key: Any) -> None:
-    del node[key]
-
-
-def _null(node: Any, key: Any) -> None:
-    node[key] = [] if node[key] is None else None
-
-
 def _renamed(node: Any, key: Any) -> None:
     if isinstance(node, dict):
         node[key + "X"] = node.pop(key)
@@ -131,21 +90,21 @@ def harmless(at: tuple[Any, ...], change: Change) -> bool:
     A choice leaves out a brick that is not there anyway; the example has the chart's own user, group and home; the
     first profile and the first choice are the default; the pods that wait do not care where a brick is.
     """
-    if change is _drop and at in DEFAULTS:
+    if change is drop and at in DEFAULTS:
         return True
     if at == ("singleuser", "profileList", 0, "default"):
-        return change in (_drop, _other)
-    if change is _drop and at[-2:] == ("skip", "default"):
+        return change in (drop, other)
+    if change is drop and at[-2:] == ("skip", "default"):
         return True
     if at[-1] == "mountPath" and at[:3] == ("spec", "template", "spec"):
-        return change in (_other, _as_text)
+        return change in (other, _as_text)
     return "skip" in at and "kubespawner_override" in at
 
 
 DEFAULTS = (("singleuser", "uid"), ("singleuser", "fsGid"), ("singleuser", "storage", "homeMountPath"))
 
 
-@pytest.mark.parametrize("change", [_other, _drop, _null, _renamed, _as_text], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("change", [other, drop, null, _renamed, _as_text], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("file", TREES)
 def test_every_node_matters(file: str, change: Change) -> None:
     """To change, drop, empty, rename or retype any node of either file is noticed."""
@@ -220,7 +179,7 @@ def test_every_node_of_other_options_matters(name: str) -> None:
         for at in places(tree):
             if found(tree, at) == found(TREES.get(file), at):
                 continue
-            for change in (_other, _drop, _null, _renamed, _as_text):
+            for change in (other, drop, null, _renamed, _as_text):
                 files = with_tree(file, damaged(tree, at, change), golden)
                 if not harmless(at, change) and not noticed(files, chosen, deployment):
                     survivors.append((file, at, change.__name__))
