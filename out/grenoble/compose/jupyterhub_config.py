@@ -245,15 +245,12 @@ def apply_user_options(spawner: Any, options: Any) -> None:
 
 
 async def software_present(spawner: Any) -> None:
-    """Say what is not on this machine, before the engine says "No such image" to nobody, or makes an empty volume.
+    """Say what is not on this machine, before the engine says "No such image" to nobody, or makes an empty volume; and
+    end what an earlier hub left.
 
     Raises:
         HTTPError: 503 with the references.
     """
-    left = await spawner.get_object()
-    if left and left["State"]["Running"]:
-        # By a hub that knew of it, whose database was lost or restored. DockerSpawner removes nothing that runs.
-        await spawner.stop_object()
     profile, bricks = chosen(spawner, spawner.user_options)
     wanted = [("inspect_image", profile["image"])]
     if MOUNTS != "baked":
@@ -268,6 +265,10 @@ async def software_present(spawner: Any) -> None:
     if missing:
         spawner.log.error("not on this machine (OPERATE.md says how it gets there): %s", ", ".join(missing))
         raise refusal(503, f"software that is not on this machine yet: {', '.join(missing)}")
+    left = await spawner.get_object()
+    if left and left["State"]["Running"]:
+        # By a hub that knew of it, whose database was lost or restored. DockerSpawner removes nothing that runs.
+        await spawner.stop_object()
 
 
 class LegoSpawner(dockerspawner.DockerSpawner):
@@ -305,9 +306,8 @@ class LegoSpawner(dockerspawner.DockerSpawner):
         said: bytes = await self.docker("logs", self.object_id, tail=20)
         await self.remove_object()
         lines = said.decode("utf-8", "replace").splitlines()
-        return next((line for line in reversed(lines) if line.startswith("lego: ")), "".join(lines[-1:]))[
-            :500
-        ]
+        last = next((line for line in reversed(lines) if line.startswith("lego: ")), "".join(lines[-1:]))
+        return last[:500]
 
 
 async def listens(host: str, port: int) -> bool:
@@ -378,7 +378,7 @@ c.DockerSpawner.options_form = options_form
 c.DockerSpawner.options_from_form = options_from_form
 
 c.JupyterHub.public_url = f"https://{CENTER['host']}/"
-# With hub_connect_url, JupyterHub listens only where that name leads: in one of the hub's two networks, and not on
+# With hub_connect_url, JupyterHub listens only where that name leads: in one of the hub's networks, and not on
 # 127.0.0.1 (jupyterhub/jupyterhub:jupyterhub/objects.py@6.1.1, bind_url_default).
 c.JupyterHub.hub_ip = "0.0.0.0"  # in its own container
 c.JupyterHub.hub_connect_ip = "hub"
