@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lego_compile.hashing import sha256
 from lego_compile.ir.model import Deployment, ImageRef
 from lego_compile.targets.z2jh.lower_mounts import NOBODY, RESTRICTED, image_source
 from lego_compile.targets.z2jh.lower_text import name_and_tag, pair
@@ -41,11 +42,13 @@ _IMAGES = ("image", "csi", "copy")
 
 def _bricks(deployment: Deployment, digits: int = 12) -> dict[str, ImageRef]:
     """Every brick's image under a name of its own, which is part of one of 63 characters."""
-    return {
-        f"{brick.name}-{brick.image.digest[7 : 7 + digits]}": brick.image
-        for profile in deployment.profiles
-        for brick in (*profile.bricks, *profile.offers)
-    }
+    found: dict[str, ImageRef] = {}
+    for profile in deployment.profiles:
+        for brick in (*profile.bricks, *profile.offers):
+            name = f"{brick.name}-{brick.image.digest[7 : 7 + digits]}"
+            if found.setdefault(name, brick.image) != brick.image:  # the same, but in another repository
+                found[f"{brick.name}-{sha256(brick.image.pinned.encode())[:digits]}"] = brick.image
+    return found
 
 
 def tolerations(listed: Iterator[Mapping[str, Any]] | list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -42,6 +42,17 @@ def test_the_example_reads_back(chosen: dict[str, Any]) -> None:
     assert_round_trip(projected(example()), chosen)
 
 
+@pytest.mark.parametrize("prepull", ["chart", "daemonset"])
+def test_one_brick_of_two_repositories_reads_back(prepull: str) -> None:
+    """The same image under two names, each of which is fetched."""
+    deployment = projected(example())
+    first, *rest = deployment.profiles
+    brick = first.bricks[0]
+    elsewhere = replace(brick, image=replace(brick.image, repository="registry.example.org/elsewhere"))
+    last = replace(rest[-1], slug="last", bricks=(elsewhere,), default=False)
+    assert_round_trip(replace(deployment, profiles=(first, *rest, last)), options(prepull=prepull))
+
+
 @pytest.mark.parametrize(
     "source", ["/data/era5", "pvc:era5", "nfs:nas.example.org:/export/era5", "/data/{odd}"]
 )
