@@ -6,6 +6,7 @@ The judge is Compose: an edit that our lift is silent about has to be one that c
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 from collections.abc import Callable
@@ -269,6 +270,9 @@ def test_silence_means_the_same(version: str, folder: Path, unharmed: Callable[[
     assert [name for name in quiet if meaning(version, folder, EDITS[name]) != unharmed(version)] == []
 
 
+SLIPS = 8 * int(os.environ.get("LEGO_EXAMPLES", "30"))
+"""As many as the properties have examples, and some; CI tries twice as many as a plain `pytest`."""
+
 ODD = ["\u00a0", "\u2028", "\u0085", "\ufeff", "\x0c", "\r", "\t", "#", " #", ": ", "- ", "'", '"', "&a ",
        "*a", "!!str ", "!reset ", "<<: ", "0", "e", "~", "$", "$$", "|", "{}",
        "[]", "---\n", "...\n", "? ", "\\\n"]  # fmt: skip
@@ -283,11 +287,11 @@ def test_silence_means_the_same_for_any_slip(sample: str, file: str, tmp_path: P
     install(tmp_path, files)
     text = files[file].decode()
     unharmed, slips, quiet = meaning(INSTALLED, tmp_path, text, file), random.Random(7), []
-    for _ in range(500):
+    for _ in range(SLIPS):
         other = slipped(text, slips)
         if other != text and silent({**files, file: other.encode()}, sample):
             quiet.append(other)
-    assert len(quiet) >= 10
+    assert len(quiet) >= 5
     assert [each for each in quiet[:20] if meaning(INSTALLED, tmp_path, each, file) != unharmed] == []
 
 
