@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +14,7 @@ import pytest
 from tests.e2e import lab_images
 from tests.e2e.centre import Centre, compiled, mirrored
 from tests.e2e.docker import Docker
+from tests.e2e.engine import Engine
 from tests.e2e.images import PREFIXES, published
 from tests.e2e.lab_images import Layers
 from tests.e2e.lab_root import LAB
@@ -152,19 +153,19 @@ def images(layers: Layers) -> Images:
 
 
 @pytest.fixture(scope="session")
-def shells(layers: Layers, docker: Docker) -> Images:
+def shells(layers: Layers) -> Images:
     """The same images, with a shell in each brick."""
-    return lab_images.published(layers, docker.root.read("/usr/bin/busybox"))
+    return lab_images.published(layers, layers.busybox())
 
 
-@pytest.fixture(scope="session")
-def registry(docker: Docker, images: Images, shells: Images, layers: Layers) -> Iterator[Shelf]:
-    """A registry on the machine with Docker: images without shells in bricks are below ``plain``, others ``shells``."""
+@contextmanager
+def stocked(engine: Engine, images: Images, shells: Images, layers: Layers) -> Iterator[Shelf]:
+    """A registry on an engine's machine: images without shells in bricks are below ``plain``, others ``shells``."""
     from tests.e2e.docker_centre import Shelf
 
     made = Shelf()
     with ExitStack() as ended:
-        with docker.root.namespace.network():
+        with engine.root.namespace.network():
             try:
                 ended.enter_context(made)
             except NoRegistry as missing:
@@ -172,6 +173,13 @@ def registry(docker: Docker, images: Images, shells: Images, layers: Layers) -> 
             for shelf, every in (("plain", images), ("shells", shells)):
                 for (repository, tag), built in every.items():
                     made.put(f"{shelf}/{mirrored(repository)}", tag, built, dict(layers.blobs.values()))
+        yield made
+
+
+@pytest.fixture(scope="session")
+def registry(docker: Docker, images: Images, shells: Images, layers: Layers) -> Iterator[Shelf]:
+    """The registry on the machine with Docker."""
+    with stocked(docker, images, shells, layers) as made:
         yield made
 
 
@@ -187,16 +195,22 @@ def make(
     shells: Images,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Make:
-    """Compile a centre, of a name and with a value of ``mounts``; its files are on the machine then."""
+    """Compile a centre, of a name and with a value of ``mounts``; its files are on the machine with Docker then."""
+    return maker(docker, registry, images, shells, tmp_path_factory)
 
+
+def maker(
+    engine: Engine, registry: Shelf, images: Images, shells: Images, folders: pytest.TempPathFactory
+) -> Make:
+    """What compiles a centre, of a name and with a value of ``mounts``, for an engine; its files are there then."""
     from tests.e2e.docker_centre import PROFILES
     from tests.e2e.docker_centre import Centre as DockerCentre
 
     def made(name: str, mounts: str = "image", profiles: str = PROFILES) -> DockerCentre:
         shelf, every = ("shells", shells) if mounts == "volume" else ("plain", images)
         place = f"{registry.host}/{shelf}"
-        folder = tmp_path_factory.mktemp(name)
-        centre = DockerCentre(docker, place, every, folder, name, mounts=mounts, profiles=profiles)
+        folder = folders.mktemp(name)
+        centre = DockerCentre(engine, place, every, folder, name, mounts=mounts, profiles=profiles)
         centre.catalogue()
         centre.compile()
         centre.configure()
@@ -215,6 +229,6 @@ def deployed(make: Make) -> Iterator[DockerCentre]:
 
 @pytest.fixture(scope="module")
 def visit(deployed: DockerCentre) -> Iterator[Visit]:
-    """Log somebody in; for the whole file of tests, what it connects to is on the machine with Docker."""
+    """Log somebody in; for the whole file of tests, what it connects to is on the centre's machine."""
     with deployed.visits() as made:
         yield made

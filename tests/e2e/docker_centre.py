@@ -1,4 +1,6 @@
-"""A centre on one Docker host: published, catalogued, locked, compiled and started as its operator does it."""
+"""A centre on one host with Docker, or Podman in its place: published, catalogued, locked, compiled and started.
+
+All of it as its operator does it."""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.centre import BY_HAND, lego
-from tests.e2e.docker import Docker, Project
+from tests.e2e.engine import Engine, Project
 from tests.e2e.images import OURS
 from tests.e2e.lab_images import RELEASE
 from tests.e2e.visitor import User
@@ -38,9 +40,7 @@ profiles:
 {profiles}
 targets:
   compose:
-    versions: {{engine: "28.5", compose: "2.40"}}
-    gates: [containerd-store]
-    host: {host}
+{declared}    host: {host}
     tls: {{mode: internal}}
     authenticator: {{type: dummy, admin_users: [grace]}}
     mounts: {mounts}
@@ -119,7 +119,7 @@ class Centre:
     """The centre in the hands of its operator.
 
     Args:
-        docker: the machine that it runs on.
+        engine: of the machine that it runs on.
         shelf: host, port and first directory of where its images are.
         images: by repository and tag.
         folder: for the specification and what becomes of it.
@@ -133,7 +133,7 @@ class Centre:
 
     def __init__(
         self,
-        docker: Docker,
+        engine: Engine,
         shelf: str,
         images: Mapping[tuple[str, str], Built],
         folder: Path,
@@ -142,9 +142,9 @@ class Centre:
         mounts: str = "image",
         profiles: str = PROFILES,
     ) -> None:
-        self.docker = docker
+        self.engine = engine
         self.name = name
-        self.project = Project(docker, f"/run/{name}")
+        self.project = Project(engine, f"/run/{name}")
         self._folder = folder
         self._here = f"registry.example.org={shelf}/ours"
         pinned = {}
@@ -154,8 +154,8 @@ class Centre:
         self._spec = folder / f"{name}.yaml"
         self._spec.write_text(
             SPEC.format(
-                name=name, catalog=CATALOG, shelf=shelf, profiles=profiles, host=HOST, mounts=mounts,
-                images=json.dumps(pinned),
+                name=name, catalog=CATALOG, shelf=shelf, profiles=profiles, declared=engine.declared, host=HOST,
+                mounts=mounts, images=json.dumps(pinned),
             )
         )  # fmt: skip
 
@@ -168,7 +168,7 @@ class Centre:
 
     def add(self, *images: str) -> None:
         """Add releases to the catalog."""
-        with self.docker.root.namespace.network():
+        with self.engine.root.namespace.network():
             lego(self._folder, "catalog", "add", *images, "--via", self._here, "--catalog", CATALOG)
 
     def compile(self, *lock: str) -> None:
@@ -177,7 +177,7 @@ class Centre:
         Args:
             lock: options of that command.
         """
-        with self.docker.root.namespace.network():
+        with self.engine.root.namespace.network():
             lego(self._folder, "lock", self._spec.name, "--via", "mirror", *lock)
         lego(self._folder, self._spec.name)
         self.project.bring(self._out())
@@ -231,14 +231,14 @@ class Centre:
         finally:
             for command in self.note(REMOVE):
                 self.project.sh(command)
-            left = self.docker.run("volume", "ls", "--quiet", "--filter", f"name=lego-{self.name}").stdout
+            left = self.engine.run("volume", "ls", "--quiet", "--filter", f"name=lego-{self.name}").stdout
             assert left == "", left
 
     @contextmanager
     def visits(self) -> Iterator[Callable[[str], User]]:
-        """Log people in; what this thread connects to is on the machine with Docker, until the ``with`` ends."""
+        """Log people in; what this thread connects to is on that machine, until the ``with`` ends."""
         authority = self.authority()
-        with self.docker.root.namespace.network(), ExitStack() as open_browsers:
+        with self.engine.root.namespace.network(), ExitStack() as open_browsers:
 
             def visit(name: str) -> User:
                 user = User(HOST, authority, name)

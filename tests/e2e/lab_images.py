@@ -43,6 +43,10 @@ class Layers:
         """What is in the images."""
         return dict(json.loads((self.folder / "versions.json").read_text()))
 
+    def busybox(self) -> bytes:
+        """The program, of the root folder in which the layers were made."""
+        return (self.folder.parent / "usr/bin/busybox").read_bytes()
+
     @cached_property
     def blobs(self) -> dict[str, tuple[str, Path]]:
         """Name → digest and file, of every layer."""

@@ -28,13 +28,13 @@ import yaml
 
 from tests.e2e.root import Root
 
-_ENGINE = """\
+SETTINGS = """\
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"   # no systemd is in the folder
 events_logger = "file"
 """
-_REGISTRIES = """\
+TRUSTED = """\
 [[registry]]
 location = "{host}"
 insecure = true
@@ -107,8 +107,8 @@ class Podman:
         self._root = root
         trusted = f"/run/lego-registries-{registry.rpartition(':')[2]}.conf"
         self._env = {
-            "CONTAINERS_CONF": root.write("/run/lego-containers.conf", _ENGINE),
-            "CONTAINERS_REGISTRIES_CONF": root.write(trusted, _REGISTRIES.format(host=registry)),
+            "CONTAINERS_CONF": root.write("/run/lego-containers.conf", SETTINGS),
+            "CONTAINERS_REGISTRIES_CONF": root.write(trusted, TRUSTED.format(host=registry)),
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
 

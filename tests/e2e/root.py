@@ -29,8 +29,8 @@ from tests.e2e.namespace import CannotRun, Namespace
 
 SUITE = "sid"
 PACKAGES = (
-    "podman", "runc", "catatonit", "conmon", "netavark", "aardvark-dns", "ca-certificates", "busybox-static",
-    "docker.io", "docker-cli", "docker-compose", "docker-buildx", "iptables", "iproute2",
+    "podman", "runc", "catatonit", "conmon", "netavark", "aardvark-dns", "nftables", "ca-certificates",
+    "busybox-static", "docker.io", "docker-cli", "docker-compose", "docker-buildx", "iptables", "iproute2",
 )  # fmt: skip
 """All that is installed besides Debian's minimal system, for the engines."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import Visit
-from tests.e2e.docker import Docker, wait
+from tests.e2e.docker import Docker
 from tests.e2e.docker_centre import BACKUP, INSTALL, REMOVE, Centre
+from tests.e2e.engine import wait
 from tests.e2e.images import HOME, OURS
 from tests.e2e.lab_images import NEXT, RELEASE, title
 from tests.e2e.test_compose_hub import SERVICES

@@ -18,7 +18,7 @@ from tornado.netutil import DefaultLoopResolver, OverrideResolver
 from tornado.websocket import websocket_connect
 
 from tests.conformance.hub_visitor import Visitor
-from tests.e2e.docker import wait
+from tests.e2e.engine import wait
 
 PATIENCE = 90.0
 

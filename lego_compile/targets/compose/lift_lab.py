@@ -99,6 +99,7 @@ class _Lab:
             key
             for key, volume in (names.items() if isinstance(names, dict) else ())
             if isinstance(volume, dict)
+            and key[: -len("-123456789012")] == f"brick-{brick.name}"  # two bricks may be of one image
             and (seed := software.seeded.get(str(volume.get("name"))))
             and (seed.image, seed.subpath) == (brick.image, brick.subpath)
         ]

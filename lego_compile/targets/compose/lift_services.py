@@ -82,7 +82,7 @@ def read_services(files: Mapping[str, bytes], said: Said, complaints: list[Compl
         reading.expect(
             {"image": image, **_SERVICE, "logging": LOGGING.get(said.engine), **service}, "services", name
         )
-    _expect_rest(reading, said.center, with_tls, login)
+    _expect_rest(reading, said, with_tls, login)
     built = (recipe_file(reading, name) for name in bricks.waits if reading.has("services", name, "build"))
     return Services(
         host=host,
@@ -313,11 +313,12 @@ def _docker_api(socket: str, mounts: str) -> dict[str, Any]:
     }
 
 
-def _expect_rest(reading: Reading, center: str, with_tls: bool, login: list[str]) -> None:
+def _expect_rest(reading: Reading, said: Said, with_tls: bool, login: list[str]) -> None:
     """Everything besides the services. Sessions are on the network ``users``, and reach neither of the inner ones."""
-    reading.expect(f"lego-{center}", "name")
-    users = {"name": f"lego-{center}-users"}
-    inner = {name: {"internal": True} for name in ("control", "engine")}
+    reading.expect(f"lego-{said.center}", "name")
+    users = {"name": f"lego-{said.center}-users"}
+    # An internal network of Podman is open once it turns routing on; others it keeps apart (containers/netavark#126).
+    inner = {name: {"internal": True} if said.engine == "docker" else {} for name in ("control", "engine")}
     reading.expect({"edge": {}, **inner, "users": users}, "networks")
     for name in ("caddy-config", "caddy-data", "hub-data"):
         reading.expect({}, "volumes", name)

@@ -33,6 +33,9 @@ def compose(deployment: Deployment, options: Mapping[str, Any]) -> dict[str, Any
     files = options["tls"]["mode"] == "files"
     secrets = [*login, *(["tls_certificate", "tls_key"] if files else [])]
     waits = {**dict.fromkeys(ready, _STARTED), **dict.fromkeys(copied, _ENDED)}
+    # Podman keeps networks apart whatever they are, but may open an internal one when it turns routing on
+    # (containers/netavark#126).
+    inner = {"internal": True} if options["engine"] == "docker" else {}
     tree = {
         "name": project,
         "services": {
@@ -45,8 +48,8 @@ def compose(deployment: Deployment, options: Mapping[str, Any]) -> dict[str, Any
         },
         "networks": {
             "edge": {},
-            "control": {"internal": True},
-            "engine": {"internal": True},  # whoever is on it is root on the machine
+            "control": inner,
+            "engine": inner,  # whoever is on it is root on the machine
             # The engine's own name for it, because that is what DockerSpawner asks for.
             "users": {"name": f"{project}-users"},
         },

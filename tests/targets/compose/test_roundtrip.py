@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,6 +37,18 @@ def test_commentary_reads_back_too(mounts: str) -> None:
     )
     assert expected == found
     assert lifted.profiles[0].bricks[1].origin == ("composition.json", "profiles", 0, "bricks", 1)
+
+
+@pytest.mark.parametrize("mounts", MOUNTS)
+def test_two_bricks_of_one_image_read_back(mounts: str) -> None:
+    """The same directory of the same image under two names, at two prefixes."""
+    deployment, chosen = mounted(projected(example()), options(), mounts)
+    first, *rest = deployment.profiles
+    brick = first.bricks[0]
+    twin = replace(brick, name=f"a-{brick.name}", prefix=f"{brick.prefix}-twin")
+    both = replace(deployment, profiles=(replace(first, bricks=(twin, *first.bricks)), *rest))
+    lifted = TARGET.lift(compiled(both, chosen))
+    assert (lifted.complaints, lifted.deployment) == ((), both)
 
 
 def test_every_option_has_a_place() -> None:
