@@ -158,9 +158,18 @@ def test_the_session_is_confined(ada: User, deployed: Centre, docker: Docker) ->
     assert list(found["NetworkSettings"]["Networks"]) == [f"lego-{deployed.name}-users"]
     mounts = {each["Destination"]: (each["Type"], each["RW"]) for each in found["Mounts"]}
     assert mounts == {HOME: ("volume", True), **dict.fromkeys(PREFIXES.values(), ("image", False))}
-    # The hub is where users are, and the engine is not.
-    for place, refused in (("hub/8081", False), ("docker-api/2375", True), ("edge/443", True)):
-        done = docker.run("exec", container, "bash", "-c", f": </dev/tcp/{place}", check=False)
+    # The hub is where users are, and the engine is not, whoever knows its address.
+    networks = docker.inspect(f"lego-{deployed.name}-docker-api-1")["NetworkSettings"]["Networks"]
+    (address,) = (each["IPAddress"] for each in networks.values())
+    for place, refused in (
+        ("hub/8081", False),
+        ("docker-api/2375", True),
+        (f"{address}/2375", True),
+        ("edge/443", True),
+    ):
+        # The engine answers nothing to what it drops.
+        connect = ("timeout", "--signal=KILL", "3", "bash", "-c", f": </dev/tcp/{place}")
+        done = docker.run("exec", container, *connect, check=False)
         assert (done.returncode != 0) is refused, place
 
 
