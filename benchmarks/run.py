@@ -53,7 +53,8 @@ targets:
   apptainer:
     versions: {{apptainer: "1.4.5"}}
     root: /opt/lego/benchmark
-    slurm: {{partition: interactive, hub_url: "http://hub.example.org:8081"}}
+    slurm: {{partition: interactive}}
+    hub: {{url: "http://hub.example.org:8081"}}
 """
 
 

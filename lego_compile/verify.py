@@ -90,6 +90,8 @@ def _disagreements(
             silent = False
             message = f"option {each.message}{_unmirrored(each, rules)}"
             yield Complaint("LC701", message, _option_place(lifted.places, each.where)), (), True
+        for complaint in _misstated(expected, lifted.deployment) if lifted.stated else ():
+            yield complaint, (), False
         if silent:
             words = f"{target.title} reads back differently, in a way that has no words yet"
             yield Complaint("LC701", words, ()), (), False
@@ -97,6 +99,27 @@ def _disagreements(
         yield Complaint("LC705", f"nothing could be read back from {target.name}", ()), (), False
     for complaint in lifted.complaints:
         yield complaint, (), False
+
+
+def _misstated(expected: Deployment, found: Deployment) -> Iterator[Complaint]:
+    """What a target says otherwise than the images do of themselves; it is not part of ``==``."""
+    for asked, there in zip(expected.profiles, found.profiles, strict=False):
+        system = there.system
+        if asked.system == system and asked.system.conda != system.conda:
+            words = f"conda of system image {system.image.labelled!r} is at {asked.system.conda!r}"
+            yield Complaint("LC701", f"{words} and not at {system.conda!r}", system.origin)
+        pairs = (
+            *zip(asked.bricks, there.bricks, strict=False),
+            *zip(asked.offers, there.offers, strict=False),
+        )
+        for wanted, brick in pairs:
+            said, due = (
+                [(kernel.directory, kernel.title, kernel.language) for kernel in each.kernels]
+                for each in (brick, wanted)
+            )
+            if wanted == brick and said != due:
+                words = f"the kernels of brick {brick.called!r} are not those of its image"
+                yield Complaint("LC701", words, brick.origin)
 
 
 def _unmirrored(difference: Difference, mirrors: Mirrors) -> str:

@@ -31,12 +31,14 @@ class Lifted(NamedTuple):
         options: the target's options, as in ``Options``.
         places: option path → place in the artifact, for messages.
         complaints: what could not be read, is not as the platform needs it, or was read by nobody.
+        stated: the files say what images state of themselves (kernels, the place of conda), which is compared then.
     """
 
     deployment: Deployment | None
     options: Options
     places: Mapping[Path, Path] = MappingProxyType({})
     complaints: tuple[Complaint, ...] = ()
+    stated: bool = False
 
 
 def _same_needs(needs: Iterable[Need], _options: Options) -> Iterable[Need]:

@@ -125,7 +125,8 @@ class Place:
                 "profiles": {"main": {"title": "Main", **profile}},
                 "targets": {"apptainer": {
                     "versions": {"apptainer": "1.4.5"}, "root": "/opt/lego",
-                    "slurm": {"partition": "p", "hub_url": "http://hub.example.org:8081"},
+                    "slurm": {"partition": "p"},
+                    "hub": {"url": "http://hub.example.org:8081"},
                 }},
                 **(more or {}),
             },

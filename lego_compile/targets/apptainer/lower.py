@@ -1,4 +1,4 @@
-"""A projected deployment and this target's options as the one data file that the fixed programs obey."""
+"""A projected deployment and this target's options as the data that the fixed programs obey."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 
 from lego_compile.ir.model import BrickMount, Composition, DataMount, Deployment, Limits
 from lego_compile.targets import Options
-
-NOTE = "Compiled by lego-compile from the centre specification: edit that, not this file."
+from lego_compile.targets.apptainer.files import COMPOSITION, HEADER, IMAGES
+from lego_compile.targets.apptainer.lower_around import around
+from lego_compile.targets.apptainer.note import NAME, note
 
 
 def lower(deployment: Deployment, options: Options) -> Mapping[str, Any]:
-    """``composition.json``: plain data in final order; what is unsaid is left out."""
+    """The files by name, as plain data in final order or as text; what is unsaid is left out."""
     center = {
-        "note": NOTE,
+        "note": HEADER,
         "center": deployment.center,
         "runtime": options["runtime"],
         "executable": options["executable"],
@@ -23,18 +24,41 @@ def lower(deployment: Deployment, options: Options) -> Mapping[str, Any]:
         "format": options["format"],
         "authfile": options["authfile"],
         "site_binds": list(options["site_binds"]),
-        "slurm": _slurm(options["slurm"]),
+        "scheduler": options["scheduler"],
+        "slurm": _jobs(options["slurm"]),
+        "oar": _jobs(options["oar"]),
+        "hub": _said(options["hub"]) if options["hub"] else None,
+        "ondemand": options["ondemand"],
         "groups": {name: list(users) for name, users in deployment.groups},
         "profiles": [_profile(profile) for profile in deployment.profiles],
     }
-    return {"composition.json": _said(center)}
+    images = {"note": HEADER, "images": _images(deployment, options["format"])}
+    data = _said(center)
+    return {COMPOSITION: data, IMAGES: images, NAME: note(data), **around(data)}
 
 
-def _slurm(slurm: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if slurm is None:
+def _jobs(block: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What is asked of a scheduler: for all profiles, then the exceptions."""
+    if block is None:
         return None
-    profiles = {slug: _said(exceptions) for slug, exceptions in slurm["profiles"].items()}
-    return {**_said(slurm), "profiles": profiles}
+    profiles = {slug: _said(exceptions) for slug, exceptions in block["profiles"].items()}
+    return {**_said(block), "profiles": profiles}
+
+
+def _images(deployment: Deployment, form: str) -> list[dict[str, Any]]:
+    """Every image once, with what its labels must not contradict; system images are SIF, bricks what is asked for."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for profile in deployment.profiles:
+        system = profile.system
+        entry = {"image": system.image.labelled, "format": "sif", "system": {"conda": system.conda}}
+        found.setdefault(("sif", system.image.digest), entry)
+    for mount in (each for profile in deployment.profiles for each in (*profile.bricks, *profile.offers)):
+        entry = {"image": mount.image.labelled, "format": form, "bricks": {}}
+        known = found.setdefault((form, mount.image.digest), entry)
+        known.setdefault("bricks", {})[mount.name] = {"prefix": mount.prefix, "subpath": mount.subpath}
+    return sorted(
+        found.values(), key=lambda each: ("system" not in each, str(each["image"]), str(each["format"]))
+    )
 
 
 def _profile(profile: Composition) -> dict[str, Any]:
@@ -49,7 +73,7 @@ def _profile(profile: Composition) -> dict[str, Any]:
         "offers": [_brick(mount) for mount in profile.offers],
         **({"retired": {name: list(keys) for name, keys in profile.retired}} if profile.retired else {}),
         "data": [_data(mount) for mount in profile.data],
-        "limits": _limits(profile.limits),
+        **_limits(profile.limits),
         "environment": dict(profile.environment),
         "command": list(profile.command),
     }
@@ -63,6 +87,10 @@ def _brick(mount: BrickMount) -> dict[str, Any]:
         "image": mount.image.labelled,
         "prefix": mount.prefix,
         "subpath": mount.subpath,
+        "kernels": [
+            {"directory": kernel.directory, "title": kernel.title, "language": kernel.language}
+            for kernel in mount.kernels
+        ],
     }
 
 
@@ -71,8 +99,8 @@ def _data(mount: DataMount) -> dict[str, Any]:
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
-    gpus = {"gpus": limits.gpus, "gpu_vendor": limits.gpu_vendor} if limits.gpus else {}
-    return {**_said({"cpu": limits.cpu, "memory": limits.memory}), **gpus}
+    gpus = {"vendor": limits.gpu_vendor, "count": limits.gpus} if limits.gpus else None
+    return {"cpu": limits.cpu, "memory": limits.memory, "gpus": gpus}
 
 
 def _said(values: Mapping[str, Any]) -> dict[str, Any]:

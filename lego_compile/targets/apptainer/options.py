@@ -29,6 +29,28 @@ SlurmGres = Annotated[
 ]
 
 
+OarTime = Annotated[
+    str,
+    text(r"^[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]$", 10, 'a time such as "08:00:00", hours first, in quotes'),
+]
+OarType = Annotated[
+    str,
+    text(
+        r"^[A-Za-z][A-Za-z0-9_]*(=[A-Za-z0-9_.:-]+)?$",
+        80,
+        "a type of jobs as OAR names it, such as devel or container=42",
+    ),
+]
+OarProperties = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9_ .,()<>=!%'-]+$",
+        200,
+        "a condition of OAR's such as cluster='dahu', without double quotes, semicolons, dollars and backslashes",
+    ),
+]
+
+
 class Versions(Block):
     """What runs sessions on the compute nodes; exactly one of them."""
 
@@ -49,10 +71,11 @@ class SlurmProfile(Block):
     gres: SlurmGres | None = Field(
         None, description="Name of a GPU as Slurm lists it; the number is added.", examples=["gpu:a100"]
     )
+    exclusive: bool | None = Field(None, description="A node of its own for each session (`--exclusive`).")
 
 
 class Slurm(Block):
-    """JupyterHub starts sessions as Slurm jobs; the resources of a profile are those of its job."""
+    """Sessions are jobs of Slurm; the resources of a profile are those of its job."""
 
     partition: SlurmWord | None = Field(
         None, description="Partition; the cluster's default when unsaid.", examples=["interactive"]
@@ -68,7 +91,63 @@ class Slurm(Block):
     gres: SlurmGres = Field(
         "gpu", description="Name of a GPU as Slurm lists it; the number is added.", examples=["gpu:a100"]
     )
-    hub_url: Url | None = Field(
+    exclusive: bool = Field(
+        False, description="A node of its own for each session (`--exclusive`), with all that it has."
+    )
+    profiles: dict[Name, SlurmProfile] = Field(
+        default_factory=dict,
+        description="Exceptions by profile.",
+        examples=[{"ml": {"partition": "gpu", "gres": "gpu:a100", "time": "02:00:00"}}],
+    )
+
+
+class OarProfile(Block):
+    """How OAR is asked for the sessions of one profile, where that differs from the others."""
+
+    queue: SlurmWord | None = Field(None, description="Queue (`-q`).", examples=["default"])
+    project: SlurmWord | None = Field(None, description="Project that pays (`--project`).", examples=["gaia"])
+    properties: OarProperties | None = Field(
+        None, description="What the resources must have (`-p`).", examples=["gpumodel='A100'"]
+    )
+    types: tuple[OarType, ...] | None = Field(
+        None, description="Types of the job (`-t`).", examples=[["devel"]]
+    )
+    time: OarTime | None = Field(None, description="Longest session.", examples=["02:00:00"])
+    exclusive: bool | None = Field(None, description="A node of its own for each session.")
+
+
+class Oar(Block):
+    """Sessions are jobs of OAR; the cores and GPUs of a profile are those of its job."""
+
+    queue: SlurmWord | None = Field(
+        None, description="Queue (`-q`); the cluster's default when unsaid.", examples=["default"]
+    )
+    project: SlurmWord | None = Field(
+        None,
+        description="Project that pays (`--project`); the user's default when unsaid.",
+        examples=["gaia"],
+    )
+    properties: OarProperties | None = Field(
+        None,
+        description="What the resources must have (`-p`), in OAR's SQL.",
+        examples=["cluster='dahu'", "n_cores >= 16"],
+    )
+    types: tuple[OarType, ...] = Field((), description="Types of the job (`-t`).", examples=[["devel"]])
+    time: OarTime = Field(
+        "08:00:00", description="Longest session, the job's walltime.", examples=["08:00:00"]
+    )
+    exclusive: bool = Field(False, description="A node of its own for each session (`/nodes=1`).")
+    profiles: dict[Name, OarProfile] = Field(
+        default_factory=dict,
+        description="Exceptions by profile.",
+        examples=[{"ml": {"properties": "gpumodel='A100'", "time": "02:00:00"}}],
+    )
+
+
+class Hub(Block):
+    """A JupyterHub that starts sessions as jobs, as the users themselves."""
+
+    url: Url | None = Field(
         None,
         description="Where compute nodes reach the hub's API, by a name that they resolve; the hub then listens on "
         "that port of every interface.",
@@ -77,10 +156,18 @@ class Slurm(Block):
     start_timeout: int = Field(
         600, ge=60, le=86400, description="Seconds that a job may wait in the queue before the spawn fails."
     )
-    profiles: dict[Name, SlurmProfile] = Field(
-        default_factory=dict,
-        description="Exceptions by profile.",
-        examples=[{"ml": {"partition": "gpu", "gres": "gpu:a100", "time": "02:00:00"}}],
+    spawner: Literal["batchspawner", "wrapspawner", "moss"] = Field(
+        "batchspawner",
+        description="The spawn page: `batchspawner`, with profiles and bricks to tick; `wrapspawner`, the list of "
+        "profiles of its ProfilesSpawner; `moss`, the form of jupyterhub_moss with partitions and resources.",
+    )
+
+
+class OnDemand(Block):
+    """An interactive app for Open OnDemand."""
+
+    cluster: SlurmWord = Field(
+        description="Name of the cluster in `/etc/ood/config/clusters.d/`.", examples=["dahu"]
     )
 
 
@@ -129,6 +216,18 @@ class Options(Block):
         "session without them does not start.",
         examples=[["/scratch", "/projects"]],
     )
-    slurm: Slurm | None = Field(
-        None, description="Start sessions from JupyterHub as Slurm jobs; without it, users run `lego-launch`."
+    scheduler: Literal["slurm", "oar"] | None = Field(
+        None,
+        description="What starts jobs on the cluster; that whose block is there when unsaid. Without a scheduler, "
+        "users run `lego-launch` where they are logged in.",
+    )
+    slurm: Slurm | None = Field(None, description="How Slurm is asked for sessions.")
+    oar: Oar | None = Field(None, description="How OAR is asked for sessions.")
+    hub: Hub | None = Field(
+        None,
+        description="Start sessions from JupyterHub, as jobs; without it, users run `lego-launch` or submit the "
+        "templates below `batch/`.",
+    )
+    ondemand: OnDemand | None = Field(
+        None, description="Write an interactive app for Open OnDemand, which starts sessions as jobs."
     )

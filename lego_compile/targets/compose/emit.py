@@ -32,7 +32,7 @@ def emit(trees: Mapping[str, Any]) -> dict[str, File]:
     seeds = (SEED,) if "seed" in trees[COMPOSE]["configs"] else ()
     data = {
         **{name: text.encode() for name, text in trees.items() if isinstance(text, str)},
-        **{name: asset("compose", shipped(name)) for name in (*FIXED, *seeds)},
+        **{name: asset(*shipped(name)) for name in (*FIXED, *seeds)},
         COMPOSITION: json.dump(trees[COMPOSITION]).encode(),
     }
     if LAB in trees:

@@ -15,6 +15,7 @@ COMPOSE, COMPOSITION, LAB, NOTE = "compose.yaml", "composition.json", "compose.l
 FIXED = (
     ".gitignore",
     "Caddyfile",
+    "choice.py",
     "env.example",
     "guard.sh",
     "jupyterhub_config.py",
@@ -24,16 +25,17 @@ FIXED = (
 """Files that are the same for every centre."""
 
 
-def shipped(file: str) -> str:
-    """What a fixed file is called in the package: without a dot in front, which tools pass over."""
-    return file.lstrip(".")
+def shipped(file: str) -> tuple[str, str]:
+    """Where a fixed file is in the package: the folder of the asset, shared by all hubs of ours for some, and its name:
+    without a dot in front, which tools pass over."""
+    return "hub" if file in ("choice.py", "spawn_page.py") else "compose", file.lstrip(".")
 
 
 SEED = "seed.sh"
 """The same, where bricks are copied into volumes."""
 
 EDGE_READS = ("Caddyfile",)
-HUB_READS = ("composition.json", "guard.sh", "jupyterhub_config.py", "login.py", "spawn_page.py")
+HUB_READS = ("choice.py", "composition.json", "guard.sh", "jupyterhub_config.py", "login.py", "spawn_page.py")
 """What a service reads besides its settings; the hub has them in /etc/jupyterhub."""
 
 

@@ -43,9 +43,9 @@ def lift(files: Mapping[str, bytes]) -> Lifted:
     """
     complaints: list[Complaint] = []
     for name in FIXED:
-        complaints += changed("compose", shipped(name), files.get(name), name)
+        complaints += changed(*shipped(name), files.get(name), name)
     ours = [name for name in HUB_READS if name != COMPOSITION]
-    guarded = not any(changed("compose", name, files.get(name), "") for name in ours)
+    guarded = not any(changed(*shipped(name), files.get(name), "") for name in ours)
     reading = Reading(COMPOSITION, _json(files, complaints))
     said = Said(*(str(reading.peek(key)) for key in ("center", "engine", "mounts")))
     services = read_services(files, said, complaints)

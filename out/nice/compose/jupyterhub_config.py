@@ -16,17 +16,15 @@ from typing import Any
 import docker.errors
 import dockerspawner
 import traitlets
-from tornado import web
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE))
-import spawn_page  # noqa: E402 - it lies beside this file
+sys.path.insert(0, str(HERE))
+import choice  # noqa: E402 - it lies beside this file
 
 c: Any = get_config()  # traitlets gives it to this file
 
 CENTER: dict[str, Any] = json.loads((HERE / "composition.json").read_text("utf-8"))
 NAME: str = CENTER["center"]
-PROFILES: dict[str, dict[str, Any]] = {profile["slug"]: profile for profile in CENTER["profiles"]}
 LOG: dict[str, Any] = {
     "docker": {"Type": "local", "Config": {"max-size": "10m", "max-file": "3"}},
     "podman": {"Type": "json-file", "Config": {"max-size": "10m"}},  # it has no other, and keeps one file
@@ -35,15 +33,10 @@ MOUNTS: str = CENTER["mounts"]  # image, baked or volume
 SESSION: dict[str, Any] = CENTER["session"]
 LOGIN: dict[str, Any] = CENTER["authenticator"]
 CLAIMED: str | None = LOGIN["oauth"] and LOGIN["oauth"]["groups_claim"]
-# JupyterHub's load_groups only ever adds members: whom the spec dropped is still in its database.
-LISTED: dict[str, list[str]] = (
-    {} if CLAIMED else {name: users for name, users in CENTER["groups"].items() if users}
-)
-INCLUDE = "include"  # the key that a name without a key stands for
 GUARD = (HERE / "guard.sh").read_text("utf-8")  # runs in the session's container before the server
 
 
-# --- what was chosen ------------------------------------------------------------------------------------------
+# --- who may choose ------------------------------------------------------------------------------------------
 
 
 def admitted(user: Any) -> bool:
@@ -61,78 +54,7 @@ def admitted(user: Any) -> bool:
     )
 
 
-def permitted(spawner: Any) -> list[dict[str, Any]]:
-    """The profiles that a user may choose, in the order of the spawn page."""
-    if not admitted(spawner.user):
-        return []
-    name = spawner.user.name
-    mine = {group.name for group in spawner.user.groups if name in LISTED.get(group.name, [name])}
-    return [each for each in PROFILES.values() if not each["groups"] or mine.intersection(each["groups"])]
-
-
-def chosen(spawner: Any, options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The profile and all the bricks that options ask for.
-
-    Options come from the form, from the REST API or from the last start: nothing about them is trusted.
-
-    Raises:
-        HTTPError: 403 when no profile is open to the user, 400 when the options are not what the form sends.
-    """
-    open_to_user = {profile["slug"]: profile for profile in permitted(spawner)}
-    if not open_to_user:
-        raise refusal(403, "no profile of this hub is open to you")
-    if not isinstance(options, dict) or not options.keys() <= {"profile", "bricks"}:
-        raise refusal(400, "the options are not those of the form")
-    slug = options.get("profile", default(open_to_user))
-    if not isinstance(slug, str) or slug not in open_to_user:
-        raise refusal(400, "there is no such profile for you")
-    profile = open_to_user[slug]
-    return profile, [*profile["bricks"], *ticked(profile, options.get("bricks", []))]
-
-
-def ticked(profile: dict[str, Any], wishes: Any) -> list[dict[str, Any]]:
-    """The offered bricks that are asked for, one release of each at the most."""
-    few = isinstance(wishes, list) and len(wishes) <= 1000  # the API takes megabytes
-    found = [meant(profile, wish) for wish in wishes] if few else [None]
-    if None in found:
-        raise refusal(400, "this profile does not offer such a brick")
-    bricks = [brick for brick in profile["offers"] if brick in found]
-    if len({brick["name"] for brick in bricks}) < len(bricks):
-        raise refusal(400, "a session has one release of a brick")
-    return bricks
-
-
-def meant(profile: dict[str, Any], wish: Any) -> dict[str, Any] | None:
-    """The offered brick that NAME or NAME@KEY stands for, or None.
-
-    Choices are stored: a key that is retired, or a name that comes with no release, is the first release that there is.
-    """
-    name, at, key = wish.partition("@") if isinstance(wish, str) else ("", "", "")
-    key = key if at else INCLUDE
-    releases = [brick for brick in profile["offers"] if brick["name"] == name]
-    for brick in releases:
-        if brick.get("choice") == key:
-            return brick
-    stored = [INCLUDE, *profile.get("retired", {}).get(name, [])]
-    return releases[0] if releases and key in stored else None
-
-
-def spelled(brick: dict[str, Any]) -> str:
-    """What stands for an offered brick."""
-    key = brick.get("choice", INCLUDE)
-    return str(brick["name"] if key == INCLUDE else f"{brick['name']}@{key}")
-
-
-def default(profiles: dict[str, dict[str, Any]]) -> str:
-    """The profile that is preselected: the centre's, or the first one when that is not open to the user."""
-    return next((slug for slug, profile in profiles.items() if profile["default"]), next(iter(profiles)))
-
-
-def refusal(status: int, message: str) -> Any:
-    """An error that JupyterHub shows with its message, on its pages and in its REST API."""
-    error: Any = web.HTTPError(status, message)
-    error.jupyterhub_message = message[:1].upper() + message[1:] + "."
-    return error
+CHOICES = choice.Choices(CENTER["profiles"], {} if CLAIMED else CENTER["groups"], admitted)
 
 
 # --- the session ----------------------------------------------------------------------------------------------
@@ -217,7 +139,7 @@ def host_config(profile: dict[str, Any], bricks: list[dict[str, Any]]) -> dict[s
         config |= {"cpu_period": 100_000, "cpu_quota": profile["cpu"] * 100}
     if profile["gpus"] is not None:
         if profile["gpus"]["vendor"] != "nvidia":
-            raise refusal(503, "this hub has no such GPUs")
+            raise choice.refusal(503, "this hub has no such GPUs")
         request = {"Driver": "nvidia", "Count": profile["gpus"]["count"], "Capabilities": [["gpu"]]}
         config["device_requests"] = [request]
     return config
@@ -225,7 +147,8 @@ def host_config(profile: dict[str, Any], bricks: list[dict[str, Any]]) -> dict[s
 
 def apply_user_options(spawner: Any, options: Any) -> None:
     """Make the spawner start what was chosen. JupyterHub calls it at every start."""
-    profile, bricks = chosen(spawner, options)
+    profile, added = CHOICES.chosen(spawner, options)
+    bricks = [*profile["bricks"], *added]
     prefixes = [brick["prefix"] for brick in bricks]
     spawner.image = profile["image"]
     spawner.cmd = ["/bin/sh", "-c", GUARD, "lego", *prefixes, "--", *profile["command"]]
@@ -251,11 +174,11 @@ async def software_present(spawner: Any) -> None:
     Raises:
         HTTPError: 503 with the references.
     """
-    profile, bricks = chosen(spawner, spawner.user_options)
+    profile, added = CHOICES.chosen(spawner, spawner.user_options)
     wanted = [("inspect_image", profile["image"])]
     if MOUNTS != "baked":
         kind = {"image": "inspect_image", "volume": "inspect_volume"}[MOUNTS]
-        wanted += [(kind, brick[MOUNTS]) for brick in bricks]
+        wanted += [(kind, brick[MOUNTS]) for brick in (*profile["bricks"], *added)]
     missing = []
     for method, name in dict.fromkeys(wanted):
         try:
@@ -264,7 +187,7 @@ async def software_present(spawner: Any) -> None:
             missing.append(name)
     if missing:
         spawner.log.error("not on this machine (OPERATE.md says how it gets there): %s", ", ".join(missing))
-        raise refusal(503, f"software that is not on this machine yet: {', '.join(missing)}")
+        raise choice.refusal(503, f"software that is not on this machine yet: {', '.join(missing)}")
     left = await spawner.get_object()
     if left and left["State"]["Running"]:
         # By a hub that knew of it, whose database was lost or restored. DockerSpawner removes nothing that runs.
@@ -293,10 +216,10 @@ class LegoSpawner(dockerspawner.DockerSpawner):
         while not await listens(*address):
             container = await self.get_object()
             if container is None:
-                raise refusal(503, "somebody removed the container of the session")
+                raise choice.refusal(503, "somebody removed the container of the session")
             state = container["State"]
             if not state["Running"]:
-                raise refusal(
+                raise choice.refusal(
                     503, f"the session ended with exit code {state['ExitCode']}: {await self.words()}"
                 )
         return address
@@ -321,47 +244,6 @@ async def listens(host: str, port: int) -> bool:
     return True
 
 
-# --- the spawn page -------------------------------------------------------------------------------------------
-
-
-def options_form(spawner: Any) -> str:
-    """The choice as HTML with the last one preselected; empty when there is nothing to choose."""
-    profiles = permitted(spawner)
-    last: Any = spawner.user_options or spawner.orm_spawner.user_options or {}
-    try:
-        profile, bricks = chosen(spawner, last)
-    except web.HTTPError as error:
-        if error.status_code == 403:
-            raise
-        profile, bricks = nearest(spawner, last)
-        last = None
-    if len(profiles) == 1 and not profile["offers"]:
-        if last is None:
-            # Without a form, JupyterHub starts a server with the options of the last start, and these hold no more.
-            spawner.user_options = spawner.orm_spawner.user_options = {}
-        return ""
-    return str(spawn_page.page(profiles, profile["slug"], bricks, spelled))
-
-
-def nearest(spawner: Any, last: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What is left of a choice that does not hold any more: its profile, with those of its bricks that are offered."""
-    slug, wishes = (last.get("profile"), last.get("bricks")) if isinstance(last, dict) else (None, None)
-    profile = next((each for each in permitted(spawner) if each["slug"] == slug), None)
-    if profile is None:
-        return chosen(spawner, {})
-    kept: dict[str, str] = {}
-    for wish in wishes[:1000] if isinstance(wishes, list) else []:
-        if brick := meant(profile, wish):
-            kept.setdefault(brick["name"], wish)
-    return chosen(spawner, {"profile": slug, "bricks": list(kept.values())})
-
-
-def options_from_form(form: dict[str, list[str]]) -> dict[str, Any]:
-    """What the form says, unchecked. Boxes of a profile that was not chosen do not count, and "no" is empty."""
-    slug = (form.get("profile") or [""])[0]
-    return {"profile": slug, "bricks": [wish for wish in form.get(f"bricks-{slug}", []) if wish]}
-
-
 # --- JupyterHub -----------------------------------------------------------------------------------------------
 
 c.JupyterHub.spawner_class = LegoSpawner
@@ -374,8 +256,8 @@ c.DockerSpawner.start_timeout = SESSION["start_timeout"]
 c.DockerSpawner.http_timeout = SESSION["start_timeout"]
 c.DockerSpawner.apply_user_options = apply_user_options
 c.DockerSpawner.pre_spawn_hook = software_present
-c.DockerSpawner.options_form = options_form
-c.DockerSpawner.options_from_form = options_from_form
+c.DockerSpawner.options_form = CHOICES.form
+c.DockerSpawner.options_from_form = choice.options_from_form
 
 c.JupyterHub.public_url = f"https://{CENTER['host']}/"
 # With hub_connect_url, JupyterHub listens only where that name leads: in one of the hub's networks, and not on

@@ -37,6 +37,9 @@ def main(words):
             sys.exit("FATAL: while making image from oci registry: manifest unknown")
         while open(path).read() == "slow":
             time.sleep(0.05)
+    elif words[0] == "inspect":
+        said = open(words[-1]).read().partition("{{")  # labels stand behind the number
+        print(json.dumps({{"data": {{"attributes": {{"labels": json.loads("".join(said[1:]) or "null")}}}}}}))
     elif words[:2] == ["sif", "list"]:
         number = open(words[2]).read().split()[1]
         print("-" * 78)

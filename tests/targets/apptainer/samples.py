@@ -14,7 +14,7 @@ from lego_compile.targets.apptainer import TARGET
 from lego_compile.targets.apptainer.check import _PREFIXES, _SPECIAL, OF_LAUNCHER
 from tests.strategies import deployments, example, names
 
-EXCEPTIONS = ("partition", "account", "qos", "reservation", "time", "gres")
+EXCEPTIONS = ("partition", "account", "qos", "reservation", "time", "gres", "exclusive")
 
 
 def options(**changes: Any) -> dict[str, Any]:
@@ -27,7 +27,33 @@ def options(**changes: Any) -> dict[str, Any]:
         "format": "sif",
         "authfile": None,
         "site_binds": [],
+        "scheduler": None,
         "slurm": None,
+        "oar": None,
+        "hub": None,
+        "ondemand": None,
+    }
+    said = next((name for name in ("slurm", "oar") if changes.get(name)), None)
+    return {**base, "scheduler": said, **changes}
+
+
+def hub(**changes: Any) -> dict[str, Any]:
+    """Options of the hub, as the schema fills them in."""
+    url = "http://hub.grenoble.example.org:8081"
+    return {"url": url, "start_timeout": 600, "spawner": "batchspawner", **changes}
+
+
+def oar(**changes: Any) -> dict[str, Any]:
+    """Options of OAR, as the schema fills them in."""
+    deep = {"properties": "gpumodel='A100'", "types": ["devel"], "time": "02:00:00"}
+    base: dict[str, Any] = {
+        "queue": "default",
+        "project": None,
+        "properties": None,
+        "types": [],
+        "time": "08:00:00",
+        "exclusive": False,
+        "profiles": {"deep": {**dict.fromkeys(("queue", "project", "exclusive")), **deep}},
     }
     return {**base, **changes}
 
@@ -41,8 +67,7 @@ def slurm(**changes: Any) -> dict[str, Any]:
         "reservation": None,
         "time": "08:00:00",
         "gres": "gpu",
-        "hub_url": "http://hub.grenoble.example.org:8081",
-        "start_timeout": 600,
+        "exclusive": False,
         "profiles": {"deep": exceptions(partition="gpu", gres="gpu:a100", time="02:00:00")},
     }
     return {**base, **changes}
@@ -55,7 +80,7 @@ def exceptions(**changes: Any) -> dict[str, Any]:
 
 def everything() -> dict[str, Any]:
     """Options that leave no key unsaid."""
-    said = slurm(account="gaia", qos="short", reservation="school2026")
+    said = slurm(account="gaia", qos="short", reservation="school2026", exclusive=True)
     return options(
         executable="/opt/apptainer/bin/apptainer",
         store="/scratch/lego/store",
@@ -63,6 +88,8 @@ def everything() -> dict[str, Any]:
         authfile="/etc/lego/registry-auth.json",
         site_binds=["/projects", "/scratch2"],
         slurm=said,
+        hub=hub(),
+        ondemand={"cluster": "dahu"},
     )
 
 
@@ -95,28 +122,53 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
     )
     times = st.sampled_from(["08:00:00", "1-00:00:00"])
     maybe = {key: st.none() | words for key in EXCEPTIONS[:4]}
-    exception = st.fixed_dictionaries({**maybe, "time": st.none() | times, "gres": st.none() | gres})
-    jobs = st.fixed_dictionaries(
+    either = st.none() | st.booleans()
+    exception = st.fixed_dictionaries(
+        {**maybe, "time": st.none() | times, "gres": st.none() | gres, "exclusive": either}
+    )
+    by_profile = st.dictionaries(names, exception, max_size=2)
+    of_slurm = st.fixed_dictionaries(
+        {**maybe, "time": times, "gres": gres, "exclusive": st.booleans(), "profiles": by_profile}
+    )
+    conditions = st.sampled_from([None, "cluster='dahu'", "n_cores >= 16 and gpu = 'YES'"])
+    types = st.lists(st.sampled_from(["devel", "container=42", "besteffort"]), max_size=2)
+    maybe = {"queue": st.none() | words, "project": st.none() | words, "properties": conditions}
+    exception = st.fixed_dictionaries(
+        {**maybe, "types": st.none() | types, "time": st.none() | st.just("02:00:00"), "exclusive": either}
+    )
+    by_profile = st.dictionaries(names, exception, max_size=2)
+    of_oar = st.fixed_dictionaries(
         {
             **maybe,
-            "time": times,
-            "gres": gres,
-            "hub_url": st.sampled_from([None, "http://hub.example.org:8081"]),
-            "start_timeout": st.integers(60, 86400),
-            "profiles": st.dictionaries(names, exception, max_size=2),
+            "types": types,
+            "time": st.just("08:00:00"),
+            "exclusive": st.booleans(),
+            "profiles": by_profile,
         }
     )
-    return st.fixed_dictionaries(
+    hubs = st.fixed_dictionaries(
         {
-            "runtime": st.sampled_from(["apptainer", "singularity"]),
-            "executable": st.none() | paths,
-            "root": paths,
-            "store": st.none() | paths,
-            "format": st.sampled_from(["sif", "squashfs"]),
-            "authfile": st.none() | paths,
-            "site_binds": st.lists(paths, max_size=2),
-            "slurm": st.none() | jobs,
+            "url": st.sampled_from([None, "http://hub.example.org:8081"]),
+            "start_timeout": st.integers(60, 86400),
+            "spawner": st.sampled_from(["batchspawner", "wrapspawner"]),
         }
+    )
+    apps = st.none() | st.fixed_dictionaries({"cluster": words})
+    base = {
+        "runtime": st.sampled_from(["apptainer", "singularity"]),
+        "executable": st.none() | paths,
+        "root": paths,
+        "store": st.none() | paths,
+        "format": st.sampled_from(["sif", "squashfs"]),
+        "authfile": st.none() | paths,
+        "site_binds": st.lists(paths, max_size=2),
+    }
+    nothing = dict.fromkeys(("scheduler", "slurm", "oar", "hub", "ondemand"), st.none())
+    jobs = {"hub": st.none() | hubs, "ondemand": apps}
+    slurm_jobs = {**jobs, "scheduler": st.just("slurm"), "slurm": of_slurm}
+    oar_jobs = {**jobs, "scheduler": st.just("oar"), "oar": of_oar}
+    return st.one_of(
+        *(st.fixed_dictionaries({**base, **nothing, **each}) for each in ({}, slurm_jobs, oar_jobs))
     )
 
 

@@ -17,7 +17,16 @@ from lego_compile.targets.apptainer import TARGET
 from lego_compile.targets.apptainer.options import Slurm, SlurmProfile
 from lego_compile.targets.assets import asset
 from tests.strategies import example
-from tests.targets.apptainer.samples import compiled, everything, exceptions, options, projected, slurm
+from tests.targets.apptainer.samples import (
+    compiled,
+    everything,
+    exceptions,
+    hub,
+    oar,
+    options,
+    projected,
+    slurm,
+)
 
 HERE = ("center", "targets", "apptainer")
 
@@ -45,6 +54,13 @@ def whole_cores() -> Deployment:
     )
 
 
+def oar_cores() -> Deployment:
+    """The example, in which no profile asks for what OAR gives otherwise."""
+    limits = (replace(each.limits, cpu=4000 if not each.limits.gpus else None) for each in example().profiles)
+    pairs = zip(example().profiles, limits, strict=True)
+    return replace(example(), profiles=tuple(replace(each, limits=limit) for each, limit in pairs))
+
+
 def in_first(**changes: Any) -> Deployment:
     """The example with another first profile, alone."""
     first = example().profiles[0]
@@ -64,16 +80,19 @@ def test_a_slurm_profile_must_exist() -> None:
 
 
 def test_a_part_of_a_core_is_a_warning() -> None:
-    """Slurm rounds up to whole cores, which only a user's accounting would tell."""
+    """Schedulers round up to whole cores, which only a user's accounting would tell."""
     assert [("LC603", ("resources", "cpu"))] == found(example(), options(slurm=slurm()))
+    # the profile with a part of a core has GPUs, with which OAR gives the cores that belong to them
+    gpus = sum(1 for each in example().profiles if each.limits.gpus)
+    assert [("LC603", ("resources", "cpu"))] * gpus == found(example(), options(oar=oar()))
+    alone = in_first(limits=replace(example().profiles[0].limits, cpu=1500))
+    assert [("LC603", ("resources", "cpu"))] == found(alone, options(oar=oar(profiles={})))
 
 
-@pytest.mark.parametrize(
-    ("url", "place"), [(None, ("slurm",)), ("http://127.0.0.1:8081", ("slurm", "hub_url"))]
-)
+@pytest.mark.parametrize(("url", "place"), [(None, ("hub",)), ("http://127.0.0.1:8081", ("hub", "url"))])
 def test_jobs_must_reach_the_hub(url: str | None, place: tuple[str, ...]) -> None:
     """A hub that compute nodes cannot reach is a warning: the first user would wait for a time-out."""
-    assert [("LC603", (*HERE, *place))] == found(whole_cores(), options(slurm=slurm(hub_url=url)))
+    assert [("LC603", (*HERE, *place))] == found(whole_cores(), options(slurm=slurm(), hub=hub(url=url)))
 
 
 @pytest.mark.parametrize(
@@ -90,8 +109,8 @@ def test_jobs_must_reach_the_hub(url: str | None, place: tuple[str, ...]) -> Non
 def test_the_hub_answers_on_a_port_in_plain_http(url: str, words: str) -> None:
     """An address at which the hub cannot listen is refused, and the help says the one to write."""
     report = Report()
-    TARGET.check(projected(whole_cores()), options(slurm=slurm(hub_url=url)), report)
-    assert [("LC601", (*HERE, "slurm", "hub_url"))] == [(each.code, each.primary) for each in report]
+    TARGET.check(projected(whole_cores()), options(slurm=slurm(), hub=hub(url=url)), report)
+    assert [("LC601", (*HERE, "hub", "url"))] == [(each.code, each.primary) for each in report]
     (only,) = report
     assert words in only.message
     assert f"http://{url.split('/')[2].split(':')[0]}:8081" in (only.help or "")
@@ -100,7 +119,7 @@ def test_the_hub_answers_on_a_port_in_plain_http(url: str, words: str) -> None:
 @pytest.mark.parametrize("port", [1, 8081, 65535])
 def test_every_port_will_do(port: int) -> None:
     """A plain address with any port that exists is silent."""
-    chosen = options(slurm=slurm(hub_url=f"http://hub.example.org:{port}/hub"))
+    chosen = options(slurm=slurm(), hub=hub(url=f"http://hub.example.org:{port}/hub"))
     assert [] == found(whole_cores(), chosen)
 
 
@@ -113,6 +132,38 @@ def test_no_time_is_no_limit(time: str) -> None:
     place = (*HERE, "slurm", "profiles", "deep", "time")
     assert [("LC601", place)] == found(whole_cores(), exception)
     assert [] == found(whole_cores(), options(slurm=slurm(time="0-00:00:01")))
+
+
+def test_a_job_of_oar_takes_its_time() -> None:
+    """A session of no time ends before it starts."""
+    assert [("LC601", (*HERE, "oar", "time"))] == found(
+        oar_cores(), options(oar=oar(time="0:00:00", profiles={}))
+    )
+
+
+def test_jobs_are_of_one_scheduler() -> None:
+    """Two blocks, or the block of one and the name of the other, are a mistake; so is a hub that has none."""
+    both = {**options(slurm=slurm(), hub=hub()), "oar": oar()}
+    assert [("LC601", (*HERE, "oar"))] == found(whole_cores(), both)
+    assert [("LC601", (*HERE, "slurm"))] == found(whole_cores(), {**both, "scheduler": "oar"})
+    other = {**options(oar=oar()), "scheduler": "slurm"}
+    assert [("LC601", (*HERE, "oar"))] == found(whole_cores(), other)
+    for name, block in (("hub", hub()), ("ondemand", {"cluster": "dahu"})):
+        assert [("LC601", (*HERE, name))] == found(whole_cores(), options(**{name: block}))
+
+
+def test_jupyterhub_moss_is_for_slurm() -> None:
+    """Its form asks Slurm what partitions there are."""
+    chosen = options(oar=oar(), hub=hub(spawner="moss"))
+    assert [("LC601", (*HERE, "hub", "spawner"))] == found(oar_cores(), chosen)
+    assert [] == found(oar_cores(), options(oar=oar(), hub=hub(spawner="wrapspawner")))
+
+
+@pytest.mark.parametrize("spawner", ["wrapspawner", "moss"])
+def test_a_form_without_bricks_is_a_warning(spawner: str) -> None:
+    """Bricks that no form shows can be added in a terminal only."""
+    chosen = options(slurm=slurm(), hub=hub(spawner=spawner))
+    assert {**GROUPS, "offered-bricks-without-form": "LC504"} == judged(chosen, {"apptainer": "1.4.5"})
 
 
 @pytest.mark.parametrize("gres", ["gpu:", "gpu::a100", ":a100", "gpu:a100:2", "gpu:a100:"])
@@ -283,7 +334,7 @@ def with_system(*provides: str) -> Deployment:
 def test_a_job_needs_batchspawner_in_the_image(provides: tuple[str, ...], missing: list[str]) -> None:
     """A session on Slurm reports with batchspawner's program and serves with JupyterHub's, once for all profiles."""
     report = Report()
-    TARGET.check(projected(with_system(*provides)), options(slurm=slurm()), report)
+    TARGET.check(projected(with_system(*provides)), options(slurm=slurm(), hub=hub()), report)
     assert [("LC408", ("center", "system"))] * len(missing) == [(each.code, each.primary) for each in report]
     for package, each in zip(missing, report, strict=True):
         assert f"system image 'lab' does not say that it provides {package!r}" in each.message
@@ -294,9 +345,10 @@ def test_a_job_needs_batchspawner_in_the_image(provides: tuple[str, ...], missin
         assert package in each.help
 
 
-def test_without_slurm_the_image_needs_no_hub() -> None:
+def test_without_a_hub_the_image_needs_none() -> None:
     """JupyterLab is enough where users run the launcher."""
     assert [] == found(with_system("jupyterlab"), options())
+    assert [] == found(with_system("jupyterlab"), options(slurm=slurm()))
 
 
 # --- the capability table -----------------------------------------------------------------------------------
@@ -306,7 +358,8 @@ def test_every_feature_has_rows() -> None:
     """Whatever a deployment may need, or this target adds, the table knows it."""
     rows = capability.table("apptainer").rows
     assert set() == FEATURES.keys() - rows.keys()
-    for chosen in (options(authfile="/x"), everything(), options(runtime="singularity")):
+    moss = options(oar=oar(), hub=hub(spawner="moss"))
+    for chosen in (options(authfile="/x"), everything(), options(runtime="singularity"), moss):
         assert set() == {need.feature for need in TARGET.needs(needs(example()), chosen)} - rows.keys()
     assert all(row.source for each in rows.values() for row in each)
 
@@ -330,7 +383,7 @@ def test_a_current_apptainer_does_everything_but_keep_groups() -> None:
 )
 def test_an_old_apptainer_lacks_what_the_table_says(version: str, expected: dict[str, str]) -> None:
     """Image binds that make their own mount points came with 1.1.3, and patience with FUSE with 1.1.6."""
-    assert {**GROUPS, **expected} == judged(options(slurm=slurm()), {"apptainer": version})
+    assert {**GROUPS, **expected} == judged(options(slurm=slurm(), hub=hub()), {"apptainer": version})
 
 
 def test_credentials_in_a_file_need_a_newer_runtime() -> None:
@@ -340,7 +393,7 @@ def test_credentials_in_a_file_need_a_newer_runtime() -> None:
 
 def test_singularity_mounts_bricks_when_it_is_set_user_id_only() -> None:
     """SingularityCE mounts images through loop devices: an error until the centre says that it is installed so."""
-    chosen = options(runtime="singularity", slurm=slurm())
+    chosen = options(runtime="singularity", slurm=slurm(), hub=hub())
     assert {**GROUPS, "image-mount": "LC501"} == judged(chosen, {"singularity": "4.5.1"})
     assert {**GROUPS, "image-mount": "LC503"} == judged(chosen, {"singularity": "4.5.1"}, ("setuid",))
 
@@ -353,7 +406,14 @@ def test_the_version_must_be_of_the_runtime() -> None:
     assert "LC501" == judged(options(runtime="singularity"), {"apptainer": "1.4.5"})["runtime-singularity"]
 
 
-def test_without_slurm_limits_and_groups_are_a_warning() -> None:
+def test_without_a_scheduler_limits_and_groups_are_a_warning() -> None:
     """Nobody but the batch system limits a session, and nobody but the hub knows groups."""
-    expected = {"limits-without-slurm": "LC504", "groups-without-slurm": "LC504"}
+    expected = {"limits-without-scheduler": "LC504", "groups-without-hub": "LC504"}
     assert expected == judged(options(), {"apptainer": "1.4.5"})
+    assert {"groups-without-hub": "LC504"} == judged(options(slurm=slurm()), {"apptainer": "1.4.5"})
+
+
+def test_oar_knows_no_memory() -> None:
+    """A limit that it cannot be asked for is a warning."""
+    expected = {**GROUPS, "memory-limit-oar": "LC504"}
+    assert expected == judged(options(oar=oar(), hub=hub()), {"apptainer": "1.4.5"})

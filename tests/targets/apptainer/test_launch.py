@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,7 +269,7 @@ def test_the_session_has_a_private_directory_on_the_node(ready: Installed) -> No
     assert 0 == ready.run("lego-launch", "--", "true").returncode
     path, mode, content = ready.runtime.session()
     assert str(ready.runtime.here) == str(Path(path).parent)
-    assert (0o700, ["etc", "jupyter", "xdg"]) == (mode, content)
+    assert (0o700, ["etc", "jupyter", "lock", "xdg"]) == (mode, content)
     assert not Path(path).exists()
     slurm = ready.runtime.here / "slurm-7"
     slurm.mkdir()
@@ -462,3 +463,144 @@ def test_the_programs_are_written_for_the_oldest_python(ready: Installed, name: 
     ast.parse(source, feature_version=(3, 6))
     assert "#!/usr/bin/python3 -I" == source.splitlines()[0]
     assert os.access(ready.root / "bin" / name, os.X_OK)
+
+
+def test_a_session_whose_launcher_was_killed_is_swept(ready: Installed) -> None:
+    """A scheduler kills at the end of the time; the next session of the user removes what is left, and nothing else."""
+    base = ready.runtime.here / "node"
+    base.mkdir()
+    words = ready.command("lego-launch", "--", "sleep", "60")
+    variables = {"PATH": "/usr/bin:/bin", "TMPDIR": str(base)}
+    killed, alive = (subprocess.Popen(words, env=variables) for _ in range(2))
+    try:
+        for _ in range(600):
+            if 2 == len(list(base.glob("lego-*/lock"))) and 2 == len(running("sleep 60")):
+                break
+            time.sleep(0.05)
+        killed.kill()
+        killed.wait()
+        for _ in range(200):  # the session goes with it
+            if 1 == len(running("sleep 60")):
+                break
+            time.sleep(0.05)
+        assert 1 == len(running("sleep 60"))
+        foreign = base / "lego-notes"
+        foreign.mkdir()
+        assert 2 == len(list(base.glob("lego-*/lock")))
+        assert 0 == ready.run("lego-launch", "--", "true", TMPDIR=str(base)).returncode
+        assert 1 == len(list(base.glob("lego-*/lock")))
+        assert foreign.exists()
+        assert alive.poll() is None
+    finally:
+        killed.kill()
+        alive.terminate()
+        assert 143 == alive.wait(20)
+    assert [foreign] == list(base.iterdir())
+
+
+def running(command: str) -> list[int]:
+    """Processes of ours with this command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().replace(b"\0", b" ").strip() == command.encode():
+                found.append(int(path.parent.name))
+        except OSError:
+            pass
+    return found
+
+
+def test_a_module_may_choose_the_profile(ready: Installed) -> None:
+    """LEGO_PROFILE is the profile that nobody names, and an unknown one is an error."""
+    expected = ready.run("lego-launch", "-c", "field", "--dry-run").stdout
+    assert expected == ready.run("lego-launch", "--dry-run", LEGO_PROFILE="field").stdout
+    default = ready.run("lego-launch", "--dry-run").stdout
+    assert default == ready.run("lego-launch", "-c", "ocean", "--dry-run", LEGO_PROFILE="field").stdout
+    assert default == ready.run("lego-launch", "--dry-run", LEGO_PROFILE="").stdout
+    assert 78 == ready.run("lego-launch", "--dry-run", LEGO_PROFILE="gone").returncode
+
+
+def test_words_with_dashes_are_for_the_lab(ready: Installed) -> None:
+    """What begins with a dash is no program: it is added to the command of the profile."""
+    own = parsed(ready.run("lego-launch", "--dry-run").stdout).command
+    found = parsed(ready.run("lego-launch", "--dry-run", "--", "--port=1", "x").stdout).command
+    assert [*own, "--port=1", "x"] == found
+
+
+KERNEL = {
+    "argv": ["{prefix}/bin/show", "{connection_file}", "{resource_dir}"],
+    "display_name": "Climate",
+    "language": "python",
+    "env": {"OF_SPEC": "1"},
+}
+
+
+def test_a_kernel_runs_for_a_jupyter_outside(ready: Installed, tmp_path: Path) -> None:
+    """In its activated environment, with the connection file wherever it was, which nobody else reads."""
+    brick = ready.deployment.profiles[0].bricks[0]
+    prefix = Path(brick.prefix)
+    folder = prefix / "share/jupyter/kernels/python3"
+    for place in (folder, prefix / "bin", prefix / "etc/conda/activate.d", prefix / "etc/conda/env_vars.d"):
+        place.mkdir(parents=True, exist_ok=True)
+    (folder / "kernel.json").write_text(json.dumps(KERNEL).replace("{prefix}", brick.prefix))
+    show = prefix / "bin/show"
+    show.write_text(
+        '#!/bin/sh\necho "$1|$2|$ACTIVATED|$OF_SPEC|$OF_PACKAGE|$CONDA_PREFIX|${PATH%%:*}"; cat "$1"\n'
+    )
+    show.chmod(0o755)
+    (prefix / "etc/conda/activate.d/x.sh").write_text('export ACTIVATED="$OF_PACKAGE is on"\n')
+    (prefix / "etc/conda/env_vars.d/x.json").write_text('{"OF_PACKAGE": "a $(b)"}')
+    inside = Path("/run/lego")
+    connection = tmp_path / "kernel-1.json"
+    connection.write_text('{"key": "s3cret"}')
+    line = ready.run("lego-launch", "--dry-run", "--kernel", f"{brick.name}/python3", str(connection)).stdout
+    command = parsed(line).command
+    assert "s3cret" not in line
+    script, stated = ready.root / "jupyter/start_kernel.py", str(inside / "connection.json")
+    assert ["python3", "-I", "/run/lego/etc/start_kernel.py", brick.prefix, "python3", stated] == command
+    # the stand-in mounts nothing at /run/lego: what runs there runs here with what is mounted there
+    words = [sys.executable, "-I", str(script), brick.prefix, "python3", str(connection)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
+    assert 0 == done.returncode, done.stderr
+    said, secret = done.stdout.splitlines()
+    expected = [
+        str(connection),
+        str(folder),
+        "a $(b) is on",
+        "1",
+        "a $(b)",
+        brick.prefix,
+        f"{brick.prefix}/bin",
+    ]
+    assert expected == said.split("|")
+    assert '{"key": "s3cret"}' == secret
+    ready.run("lego-launch", "--kernel", f"{brick.name}/python3", str(connection))
+    assert "connection.json" in ready.runtime.session()[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--kernel", "nothing/python3", "x"], "there is no kernel 'nothing/python3' in this session"),
+        (["--kernel", "climate/../../x", "x"], "there is no kernel"),
+        (["--kernel", "climate", "x"], "there is no kernel"),
+        (["--kernel", "climate/python3", "/nowhere/x"], "/nowhere/x"),
+        (["--kernel", "climate/python3", "x", "--", "true"], "and no command"),
+    ],
+)
+def test_a_kernel_that_is_not_there_is_refused(ready: Installed, words: list[str], says: str) -> None:
+    """With a message, and nothing is started."""
+    done = ready.run("lego-launch", *words)
+    assert (78, True) == (done.returncode, says in done.stderr), done.stderr
+
+
+def test_what_everybody_can_write_is_run_by_nobody(installed: Installed) -> None:
+    """A store that is open to all is refused, and so is its record."""
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    for path in (installed.store, installed.store / "resolved.json"):
+        mode = path.stat().st_mode & 0o777
+        path.chmod(mode | 0o002)
+        done = installed.run("lego-launch", "--", "true")
+        assert (78, True) == (done.returncode, "everybody can write" in done.stderr)
+        path.chmod(mode)
+    assert 0 == installed.run("lego-launch", "--", "true").returncode

@@ -313,6 +313,12 @@ def with_layout(folder: Path, *, platforms: tuple[str, ...] = ()) -> tuple[Insta
         bricks=[], offers=[], system={"image": f"registry.example.org/lego/lab:1@{digest}"}
     )
     path.write_text(json.dumps(tree))
+    entry = {
+        "image": f"registry.example.org/lego/lab:1@{digest}",
+        "format": "sif",
+        "system": {"conda": "/opt/conda"},
+    }
+    (center.root / "images.json").write_text(json.dumps({"images": [entry]}))
     return center, layout
 
 
@@ -388,3 +394,116 @@ def end_pulls(center: Installed) -> None:
         done = center.runtime.here / "done"
         done.write_text("image 4")
         done.replace(path)
+
+
+def labelled(installed: Installed, digest: str, **said: str) -> None:
+    """Publish an image again, with labels of ours."""
+    labels = {f"org.gaia-data.lego.{name.replace('_', '.')}": value for name, value in said.items()}
+    installed.runtime.publish(digest, f"image 4 {json.dumps(labels)}")
+
+
+CLIMATE, LAB = f"sha256:{'b' * 64}", f"sha256:{'e' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("digest", "said", "words"),
+    [
+        (
+            CLIMATE,
+            {"brick_spec": "1", "brick_prefix": "/opt/bricks/other"},
+            "for the prefix /opt/bricks/other",
+        ),
+        (
+            CLIMATE,
+            {"brick_spec": "1", "brick_subpath": "/opt/bricks/climate"},
+            "for the subpath /opt/bricks/climate",
+        ),
+        (CLIMATE, {"system_spec": "1"}, "labelled a system, and is used as a brick"),
+        (LAB, {"brick_spec": "1"}, "labelled a brick, and is used as a system"),
+        (LAB, {"system_spec": "1", "system_conda": "/srv/conda"}, "for the conda /srv/conda"),
+    ],
+)
+def test_an_image_that_says_to_be_another_is_refused(
+    installed: Installed, digest: str, said: dict[str, str], words: str
+) -> None:
+    """It would be mounted where it does not work; nothing of it stays, and the others are there."""
+    labelled(installed, digest, **said)
+    done = installed.run("lego-materialize", "--no-try")
+    assert (1, True) == (done.returncode, words in done.stderr), done.stderr
+    assert f"sif {digest}" not in installed.records()
+    assert 7 == len(installed.records())
+    assert not [path for path in installed.store.iterdir() if digest[7:] in path.name]
+
+
+def test_an_image_that_says_what_it_is_is_taken(installed: Installed) -> None:
+    """Labels that agree are no obstacle, nor are those of somebody else."""
+    prefix = next(
+        brick.prefix for brick in installed.deployment.profiles[0].bricks if brick.image.digest == CLIMATE
+    )
+    labelled(installed, CLIMATE, brick_spec="1", brick_prefix=prefix, brick_subpath="/", brick_name="x")
+    labelled(installed, LAB, system_spec="1", system_conda="/opt/conda")
+    done = installed.run("lego-materialize", "--no-try")
+    assert 0 == done.returncode, done.stderr
+
+
+def without_gpu(installed: Installed) -> tuple[Path, str]:
+    """Take the last profile away, whose system image nobody else has; returns the file of that, and its key."""
+    gone = installed.deployment.profiles[-1].system.image.digest
+    file = installed.store / installed.records()[f"sif {gone}"]["file"]
+    for name in ("composition.json", "images.json"):
+        path = installed.root / name
+        tree = json.loads(path.read_text())
+        if name == "images.json":
+            tree["images"] = [each for each in tree["images"] if gone not in each["image"]]
+        else:
+            del tree["profiles"][-1]
+        path.write_text(json.dumps(tree))
+    return file, f"sif {gone}"
+
+
+def older(installed: Installed, key: str, days: float) -> None:
+    """Make it so many days ago that somebody wanted a file."""
+    path = installed.store / "resolved.json"
+    tree = json.loads(path.read_text())
+    tree["images"][key]["unwanted"] -= days * 86400
+    path.write_text(json.dumps(tree))
+
+
+def test_old_files_are_removed_only_when_asked(installed: Installed) -> None:
+    """And then those only that nobody has wanted for as long as was said."""
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    kept = files(installed.store)
+    file, key = without_gpu(installed)
+    assert 0 == installed.run("lego-materialize", "--no-try", "--clean").returncode
+    older(installed, key, 29)
+    assert 0 == installed.run("lego-materialize", "--no-try", "--clean").returncode
+    older(installed, key, 2)
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    assert kept == files(installed.store)
+    done = installed.run("lego-materialize", "--no-try", "--clean")
+    assert (0, True) == (done.returncode, f"removed {file.name}" in done.stderr)
+    assert kept - {file.name} == files(installed.store)
+    assert key not in installed.records()
+
+
+def test_what_another_centre_wants_is_kept(installed: Installed) -> None:
+    """Centres may share a store: a file is old when none of them wants it."""
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    tree = json.loads((installed.store / "resolved.json").read_text())
+    for record in tree["images"].values():
+        assert ["grenoble"] == record["wanted"]
+        record["wanted"] = ["brest", "grenoble"]
+    (installed.store / "resolved.json").write_text(json.dumps(tree))
+    file, key = without_gpu(installed)
+    assert 0 == installed.run("lego-materialize", "--no-try", "--clean", "2").returncode
+    assert ["brest"] == installed.records()[key]["wanted"]
+    assert "unwanted" not in installed.records()[key]
+    assert file.exists()
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "x", "nan", "0.5"])
+def test_no_session_loses_what_it_uses(installed: Installed, days: str) -> None:
+    """A number of days that is shorter than a session is refused."""
+    done = installed.run("lego-materialize", "--no-try", "--clean", days)
+    assert 0 != done.returncode
+    assert "Traceback" not in done.stderr

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from lego_compile.diagnostic.model import Report
 from lego_compile.targets.apptainer import TARGET
+from lego_compile.verify import verify_target
 from tests.strategies import example
 from tests.targets.apptainer.samples import compiled, everything, projected
 from tests.targets.damages import CHANGES, places
@@ -17,12 +19,14 @@ from tests.targets.damages import CHANGES, places
 DEPLOYMENT = projected(example())
 GOLDEN = compiled(DEPLOYMENT, everything())
 TREE = json.loads(GOLDEN["composition.json"])
+DATA = ("composition.json", "images.json")
 
 
 def noticed(files: dict[str, bytes]) -> bool:
     """Whether reading the files back gives something else than went in."""
-    lifted = TARGET.lift(files)
-    return bool(lifted.complaints) or lifted.deployment != DEPLOYMENT or lifted.options != everything()
+    report = Report()
+    verify_target(TARGET, DEPLOYMENT, everything(), files, "out/grenoble/apptainer", {}, report)
+    return bool(report.diagnostics)
 
 
 def with_tree(tree: Any) -> dict[str, bytes]:
@@ -30,17 +34,19 @@ def with_tree(tree: Any) -> dict[str, bytes]:
     return {**GOLDEN, "composition.json": json.dumps(tree).encode()}
 
 
+@pytest.mark.parametrize("file", DATA)
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_every_node_matters(change: Callable[[Any, Any], None]) -> None:
-    """To change, drop or empty any node of the composition is noticed."""
+def test_every_node_matters(change: Callable[[Any, Any], None], file: str) -> None:
+    """To change, drop or empty any node of the data is noticed."""
     survivors = []
-    for at in places(TREE):
-        tree = copy.deepcopy(TREE)
+    golden = json.loads(GOLDEN[file])
+    for at in places(golden):
+        tree = copy.deepcopy(golden)
         node = tree
         for key in at[:-1]:
             node = node[key]
         change(node, at[-1])
-        if not noticed(with_tree(tree)):
+        if not noticed({**GOLDEN, file: json.dumps(tree).encode()}):
             survivors.append(at)
     assert [] == survivors
 
@@ -113,10 +119,11 @@ DAMAGES = {
     "evaluated variables": _weaker("bin/lego-launch", b'"--no-eval", ', b""),
     "writable bricks": _weaker("bin/lego-launch", b'inside + ["ro"]', b"inside"),
     "lost home": _weaker("bin/lego-launch", b'"--pwd", home]', b'"--pwd", home, "--no-home"]'),
-    "unchecked options": _weaker("jupyterhub/jupyterhub_config.py", b"**_variables", b"**variables"),
-    "any attribute of the spawner": _weaker(
-        "jupyterhub/jupyterhub_config.py", b"(REPORT, PortHandler),", b""
-    ),
+    "unchecked options": _weaker("jupyterhub/jobs.py", b"**_variables", b"**variables"),
+    "any attribute of the spawner": _weaker("jupyterhub/report.py", b"(REPORT, PortHandler),", b""),
+    "another note": _weaker("OPERATE.md", b"/opt/lego", b"/opt/evil"),
+    "no note": {path: data for path, data in GOLDEN.items() if path != "OPERATE.md"},
+    "no images": {path: data for path, data in GOLDEN.items() if path != "images.json"},
     "databases on the network": _weaker("jupyter/ipython_config.json", b"/run/lego", b"/home"),
     "a foreign file": {**GOLDEN, "bin/lego-launch.orig": b""},
     "no launcher": {path: data for path, data in GOLDEN.items() if path != "bin/lego-launch"},

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from lego_compile.ir.model import Deployment
 from lego_compile.schema import _tidy
 from lego_compile.spec.view import filled
-from lego_compile.targets.apptainer import TARGET
+from lego_compile.targets.apptainer import TARGET, UNSAID, settle
 from lego_compile.targets.apptainer.options import Options
 from tests.strategies import example
 from tests.targets.apptainer.samples import (
     compiled,
     everything,
+    hub,
+    oar,
     options,
     projected,
     projections,
@@ -38,9 +40,12 @@ def test_the_samples_are_options_of_the_schema() -> None:
     """What these tests take for options has the keys of the schema, so no option is forgotten here."""
     schema = _tidy(Options.model_json_schema())
     said = {key: value for key, value in everything().items() if value is not None}
-    full = filled({"root": "/opt/lego/grenoble", "slurm": {}}, schema, schema)
+    blocks = {"slurm": {}, "oar": {}, "hub": {}, "ondemand": {"cluster": "dahu"}}
+    full = filled({"root": "/opt/lego/grenoble", **blocks}, schema, schema)
     assert {"versions", "gates"} == full.keys() - everything().keys()
-    assert full["slurm"].keys() == slurm().keys()
+    for name, sample in (("slurm", slurm()), ("oar", oar()), ("hub", hub())):
+        assert full[name].keys() == sample.keys()
+    assert UNSAID == {name: full[name] for name in UNSAID}
     Options.model_validate_json(json.dumps(said))
     assert options() == {
         key: value
@@ -65,7 +70,13 @@ def test_commentary_reads_back_too() -> None:
 def test_every_option_has_a_place() -> None:
     """A difference in any option can be pointed at in the artifact."""
     lifted = TARGET.lift(compiled(chosen=everything()))
-    assert {(key,) for key in everything()} | {("slurm", key) for key in slurm()} == set(lifted.places)
+    below = {"slurm": slurm(), "hub": hub(), "ondemand": {"cluster": ""}}
+    expected = {(key,) for key in everything()} | {
+        (block, key) for block, keys in below.items() for key in keys
+    }
+    assert expected - {("oar",)} == set(lifted.places)
+    lifted = TARGET.lift(compiled(chosen=options(oar=oar(project="gaia", properties="gpu='YES'"))))
+    assert {("oar", key) for key in oar()} <= set(lifted.places)
 
 
 def test_same_bytes_twice() -> None:
@@ -73,14 +84,25 @@ def test_same_bytes_twice() -> None:
     assert compiled(projected(example())) == compiled(projected(example()))
 
 
-def test_the_hub_is_configured_where_slurm_starts_sessions_only() -> None:
-    """Without ``slurm:`` there is no hub, and a configuration of one would be read by nobody."""
-    hub = "jupyterhub/jupyterhub_config.py"
-    with_slurm = compiled(chosen=options(slurm=slurm()))
-    assert {hub} == with_slurm.keys() - compiled().keys()
-    assert ["LC702"] == [each.code for each in TARGET.lift({**compiled(), hub: with_slurm[hub]}).complaints]
-    del with_slurm[hub]
-    assert ["LC703"] == [each.code for each in TARGET.lift(with_slurm).complaints]
+def test_the_hub_is_configured_where_it_starts_sessions_only() -> None:
+    """Without ``hub:``, a configuration of one would be read by nobody."""
+    config = "jupyterhub/jupyterhub_config.py"
+    without, with_hub = (compiled(chosen=options(slurm=slurm(), hub=each)) for each in (None, hub()))
+    more = with_hub.keys() - without.keys()
+    assert config in more
+    assert {"jupyterhub"} == {path.partition("/")[0] for path in more}
+    assert ["LC702"] == [each.code for each in TARGET.lift({**without, config: with_hub[config]}).complaints]
+    del with_hub[config]
+    assert ["LC703"] == [each.code for each in TARGET.lift(with_hub).complaints]
+
+
+def test_the_scheduler_is_the_one_whose_block_is_there() -> None:
+    """Who writes one of both does not have to write the other."""
+    base = {**options(), "versions": {}, "gates": ()}
+    assert options() == settle(base)
+    for name, block in (("slurm", slurm()), ("oar", oar())):
+        assert options(**{name: block}) == settle({**base, name: block})
+        assert options(**{name: UNSAID[name]}) == settle({**base, "scheduler": name})
 
 
 @given(st.dictionaries(st.sampled_from([*compiled(), "other.txt"]), st.binary(max_size=200)))

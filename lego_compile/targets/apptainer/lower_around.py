@@ -1,0 +1,23 @@
+"""What is around the sessions, for people who do not come through a hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lego_compile.targets.apptainer.lower_batch import batches
+from lego_compile.targets.apptainer.lower_kernelspecs import kernelspecs
+from lego_compile.targets.apptainer.lower_modulefiles import modulefiles
+from lego_compile.targets.apptainer.lower_ondemand import ondemand
+
+
+def around(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Modulefiles, kernelspecs, batch templates and the data of the interactive app.
+
+    Args:
+        data: of composition.json.
+
+    Returns:
+        path → the text of the file, or a mapping that becomes JSON.
+    """
+    return {**modulefiles(data), **kernelspecs(data), **batches(data), **ondemand(data)}
