@@ -22,6 +22,7 @@ commands:
   lego-compile show SPEC...       what each profile is made of, and how much it pulls
   lego-compile catalog add REF    add an image to the catalog, or update it, from its labels; asks its registry
   lego-compile catalog check      compare the whole catalog with the registries
+  lego-compile doctor SPEC...     does this machine do what the spec says of it?
   lego-compile verify DIR...      read artifacts back and prove that they agree
   lego-compile explain CODE       what a diagnostic means and what to do
   lego-compile schema             write the JSON Schemas for editors
@@ -63,6 +64,7 @@ _ABOUT = {
     "outdated": "List what the catalog and the registries have that is newer than what is pinned.",
     "catalog": "Add images to a catalog from their labels, or compare a catalog with the registries.",
     "show": "Show what each profile is made of, and how much it pulls.",
+    "doctor": "Look whether this machine does what the specs say of it, and say what an administrator has to allow.",
     "verify": "Read artifacts back and prove that they agree.",
     "explain": "Say what a diagnostic means.",
     "schema": "Write the JSON Schemas for editors.",
@@ -91,6 +93,17 @@ def _compile(parser: argparse.ArgumentParser) -> None:
 def _specs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "specs", nargs="+", metavar="SPEC", help="centre specs, such as centers/grenoble.yaml"
+    )
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    _specs(parser)
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="T",
+        help="look at this target only (repeatable)",
     )
 
 
@@ -169,7 +182,7 @@ def _schema(parser: argparse.ArgumentParser) -> None:
 
 _OWN = {
     "compile": _compile, "lock": _lock, "outdated": _outdated, "catalog": _catalog, "show": _specs,
-    "verify": _verify, "explain": _explain, "schema": _schema,
+    "doctor": _doctor, "verify": _verify, "explain": _explain, "schema": _schema,
 }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ HANDLERS = {
     "outdated": ("outdated", "list_outdated"),
     "catalog": ("catalog", "tend_catalog"),
     "show": ("showing", "show_specs"),
+    "doctor": ("doctoring", "examine_specs"),
     "verify": ("verifying", "verify_folders"),
     "explain": ("reference", "explain"),
     "schema": ("reference", "write_schemas"),

@@ -95,7 +95,7 @@ NETWORK = {"socket", "http", "requests", "ssl", "urllib3"}
 """Packages that only the room ``registry`` imports."""
 FILES = {
     "emit/tree.py", "emit/manifest.py", "emit/file.py", "source/read.py", "commands/reference.py",
-    "registry/credentials.py",
+    "registry/credentials.py", "commands/doctoring.py",
 }  # fmt: skip
 """The modules that may touch the user's files; a few more read data of the package."""
 PACKAGE_DATA = {"spec/load.py", "targets/assets.py", "targets/capability.py", "cli.py"}

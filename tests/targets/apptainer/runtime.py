@@ -37,6 +37,8 @@ def main(words):
             sys.exit("FATAL: while making image from oci registry: manifest unknown")
         while open(path).read() == "slow":
             time.sleep(0.05)
+    elif words[0] in ("--version", "buildcfg"):
+        print(open(HERE + "/" + words[0].strip("-")).read())
     elif words[0] == "inspect":
         said = open(words[-1]).read().partition("{{")  # labels stand behind the number
         print(json.dumps({{"data": {{"attributes": {{"labels": json.loads("".join(said[1:]) or "null")}}}}}}))
@@ -86,12 +88,29 @@ main(sys.argv[1:])
 """
 
 
+CONF = """\
+# as it is shipped, but for comments (apptainer/apptainer:etc/apptainer.conf)
+allow setuid = yes
+user bind control = yes
+enable overlay = yes
+enable underlay = preferred
+mount home = yes
+allow container sif = yes
+allow container squashfs = yes
+bind path = /etc/localtime
+bind path = /etc/hosts
+# limit container owners = gmk, apptainer, nobody
+"""
+
+
 class Runtime:
     """The stand-in, in a folder of its own.
 
     Attributes:
         here: the folder; what the tests mount lies below it.
         program: the executable.
+        conf: its configuration.
+        libexec: where it has its helpers.
         modules: what the system image's ``python3`` imports, besides the standard library.
     """
 
@@ -102,6 +121,11 @@ class Runtime:
         self.program.write_text(_PROGRAM.format(python=sys.executable, here=str(here)))
         self.program.chmod(0o755)
         (here / "registry").mkdir()
+        (here / "version").write_text("apptainer version 1.4.5-2")
+        self.conf = here / "apptainer.conf"
+        self.conf.write_text(CONF)
+        self.libexec = here / "libexec"
+        (here / "buildcfg").write_text(f"LIBEXECDIR={self.libexec}\nAPPTAINER_CONF_FILE={self.conf}\n")
         self.modules = here / "image" / "modules"
         self.modules.mkdir(parents=True)
         (self.modules / "nb_conda_kernels.py").touch()
