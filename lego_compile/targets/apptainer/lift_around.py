@@ -18,7 +18,6 @@ from lego_compile.targets.apptainer.files_around import (
 from lego_compile.targets.apptainer.lift_batch import check_batches
 from lego_compile.targets.apptainer.lift_kernelspecs import check_kernelspecs, kernelspecs_of
 from lego_compile.targets.apptainer.lift_modulefiles import check_modulefiles
-from lego_compile.targets.apptainer.lift_ondemand import check_ondemand
 from lego_compile.targets.reading import Complaint
 
 
@@ -32,8 +31,12 @@ def check_around(
         deployment: as composition.json has it, kernels included.
         options: as composition.json has them.
     """
-    for check in (check_modulefiles, check_kernelspecs, check_batches, check_ondemand):
+    for check in (check_modulefiles, check_kernelspecs, check_batches):
         yield from check(files, deployment, options)
+    if has_ondemand(options):
+        from lego_compile.targets.apptainer.lift_ondemand import check_ondemand
+
+        yield from check_ondemand(files, deployment, options)
 
 
 def paths_around(deployment: Deployment, options: Mapping[str, Any]) -> set[str]:

@@ -20,9 +20,6 @@ def check_ondemand(
     files: Mapping[str, bytes], deployment: Deployment, options: Mapping[str, Any]
 ) -> Iterator[Complaint]:
     """Complaints when the form offers something else than the profiles, or a choice asks for another job."""
-    app = options["ondemand"]
-    if app is None or options["scheduler"] != "slurm":
-        return
     complaints: list[Complaint] = []
     manifest, form = (_yaml(files, path, complaints) for path in (MANIFEST, FORM))
     if manifest is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lego_compile.targets.apptainer.files_around import has_ondemand
 from lego_compile.targets.apptainer.lower_batch import batches
 from lego_compile.targets.apptainer.lower_kernelspecs import kernelspecs
 from lego_compile.targets.apptainer.lower_modulefiles import modulefiles
-from lego_compile.targets.apptainer.lower_ondemand import ondemand
 
 
 def around(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,4 +20,9 @@ def around(data: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         path → the text of the file, or a mapping that becomes JSON.
     """
-    return {**modulefiles(data), **kernelspecs(data), **batches(data), **ondemand(data)}
+    files = {**modulefiles(data), **kernelspecs(data), **batches(data)}
+    if has_ondemand(data):
+        from lego_compile.targets.apptainer.lower_ondemand import ondemand
+
+        files |= ondemand(data)
+    return files

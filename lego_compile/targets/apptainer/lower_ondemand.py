@@ -8,7 +8,7 @@ from typing import Any
 
 from lego_compile.emit import yaml
 from lego_compile.targets.apptainer.files import HEADER
-from lego_compile.targets.apptainer.files_around import CHOICES, FORM, MANIFEST, field, has_ondemand
+from lego_compile.targets.apptainer.files_around import CHOICES, FORM, MANIFEST, field
 from lego_compile.targets.apptainer.lower_batch import asked, slurm_options
 
 _TIME = re.compile(r"(?:([0-9]+)-)?([0-9]+):([0-9]+):([0-9]+)")
@@ -17,9 +17,7 @@ _HOURS = 4
 
 
 def ondemand(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data files of the app by path, where the centre has Open OnDemand."""
-    if not has_ondemand(data):
-        return {}
+    """The data files of the app by path, of a centre with Open OnDemand."""
     return {
         MANIFEST: yaml.dump(_manifest(data), HEADER),
         FORM: yaml.dump(_form(data), HEADER),

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from lego_compile.spec.types import AbsolutePath, Block, Name, Url, Version, text
 
-SlurmWord = Annotated[
+JobWord = Annotated[
     str,
-    text(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+-]*$", 80, "letters, digits and _ . : @ + -, as Slurm names things"),
+    text(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+-]*$", 80, "letters, digits and _ . : @ + -, as schedulers name things"),
 ]
 SlurmTime = Annotated[
     str,
@@ -63,10 +63,10 @@ class Versions(Block):
 class SlurmProfile(Block):
     """How Slurm is asked for the sessions of one profile, where that differs from the others."""
 
-    partition: SlurmWord | None = Field(None, description="Partition.", examples=["gpu"])
-    account: SlurmWord | None = Field(None, description="Account that pays.", examples=["gaia"])
-    qos: SlurmWord | None = Field(None, description="Quality of service.", examples=["interactive"])
-    reservation: SlurmWord | None = Field(None, description="Reservation.", examples=["school2026"])
+    partition: JobWord | None = Field(None, description="Partition.", examples=["gpu"])
+    account: JobWord | None = Field(None, description="Account that pays.", examples=["gaia"])
+    qos: JobWord | None = Field(None, description="Quality of service.", examples=["interactive"])
+    reservation: JobWord | None = Field(None, description="Reservation.", examples=["school2026"])
     time: SlurmTime | None = Field(None, description="Longest session.", examples=["02:00:00"])
     gres: SlurmGres | None = Field(
         None, description="Name of a GPU as Slurm lists it; the number is added.", examples=["gpu:a100"]
@@ -77,14 +77,14 @@ class SlurmProfile(Block):
 class Slurm(Block):
     """Sessions are jobs of Slurm; the resources of a profile are those of its job."""
 
-    partition: SlurmWord | None = Field(
+    partition: JobWord | None = Field(
         None, description="Partition; the cluster's default when unsaid.", examples=["interactive"]
     )
-    account: SlurmWord | None = Field(
+    account: JobWord | None = Field(
         None, description="Account that pays; the user's default when unsaid.", examples=["gaia"]
     )
-    qos: SlurmWord | None = Field(None, description="Quality of service.", examples=["interactive"])
-    reservation: SlurmWord | None = Field(None, description="Reservation.", examples=["school2026"])
+    qos: JobWord | None = Field(None, description="Quality of service.", examples=["interactive"])
+    reservation: JobWord | None = Field(None, description="Reservation.", examples=["school2026"])
     time: SlurmTime = Field(
         "08:00:00", description="Longest session, the job's time limit.", examples=["08:00:00", "1-00:00:00"]
     )
@@ -104,8 +104,8 @@ class Slurm(Block):
 class OarProfile(Block):
     """How OAR is asked for the sessions of one profile, where that differs from the others."""
 
-    queue: SlurmWord | None = Field(None, description="Queue (`-q`).", examples=["default"])
-    project: SlurmWord | None = Field(None, description="Project that pays (`--project`).", examples=["gaia"])
+    queue: JobWord | None = Field(None, description="Queue (`-q`).", examples=["default"])
+    project: JobWord | None = Field(None, description="Project that pays (`--project`).", examples=["gaia"])
     properties: OarProperties | None = Field(
         None, description="What the resources must have (`-p`).", examples=["gpumodel='A100'"]
     )
@@ -119,10 +119,10 @@ class OarProfile(Block):
 class Oar(Block):
     """Sessions are jobs of OAR; the cores and GPUs of a profile are those of its job."""
 
-    queue: SlurmWord | None = Field(
+    queue: JobWord | None = Field(
         None, description="Queue (`-q`); the cluster's default when unsaid.", examples=["default"]
     )
-    project: SlurmWord | None = Field(
+    project: JobWord | None = Field(
         None,
         description="Project that pays (`--project`); the user's default when unsaid.",
         examples=["gaia"],
@@ -166,7 +166,7 @@ class Hub(Block):
 class OnDemand(Block):
     """An interactive app for Open OnDemand."""
 
-    cluster: SlurmWord = Field(
+    cluster: JobWord = Field(
         description="Name of the cluster in `/etc/ood/config/clusters.d/`.", examples=["dahu"]
     )
 

@@ -1,4 +1,4 @@
-# A copy of this file is yours to change. It runs one command in the profile, or without one JupyterLab:
+# A copy of this file is yours to change, and stays executable. It runs a command in the profile, or else JupyterLab:
 #   Slurm:  sbatch ocean.sh python my.py          OAR:  oarsub -S "./ocean.sh python my.py"
 # Bricks that the profile offers (see lego-launch --list) are added by name, separated by commas; with Slurm also by
 # LEGO_BRICKS=hydro sbatch ocean.sh. OAR passes no variables on.

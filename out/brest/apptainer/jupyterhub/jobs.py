@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shlex
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,8 @@ class Sessions(batchspawner.BatchSpawnerBase):
             HTTPError: like ``Choices.chosen``.
         """
         profile, bricks = CHOICES.chosen(self, options)
-        self.cpu_limit = (
-            None if profile["cpu"] is None else profile["cpu"] / 1000
-        )  # for jupyter-resource-usage
+        # for jupyter-resource-usage
+        self.cpu_limit = None if profile["cpu"] is None else profile["cpu"] / 1000
         self.mem_limit = profile["memory"]
         self.cmd = list(profile["command"])
         self.req_profile, self.req_bricks = profile["slug"], ",".join(map(choice.spelled, bricks))
@@ -105,10 +105,7 @@ class Sessions(batchspawner.BatchSpawnerBase):
         Raises:
             RuntimeError: the job was not accepted, or it is gone.
         """
-        starting = asyncio.ensure_future(self.submit_and_wait())
-        starting.add_done_callback(
-            lambda task: task.cancelled() or task.exception()
-        )  # it is not always asked for
+        starting = background(self.submit_and_wait())
         try:
             while not (await asyncio.wait({starting}, timeout=self.startup_poll_interval))[0]:
                 # Without a number it was stopped: JupyterHub does so when the start takes too long, and goes on.
@@ -117,6 +114,7 @@ class Sessions(batchspawner.BatchSpawnerBase):
             return starting.result()
         finally:
             starting.cancel()
+            await asyncio.wait({starting})
 
     async def submit_and_wait(self) -> Any:
         """What batchspawner does at a start."""
@@ -127,8 +125,16 @@ class Sessions(batchspawner.BatchSpawnerBase):
         return bool(self.state_isrunning()) and await self.query_job_status() is JobStatus.NOTFOUND
 
     async def submit_batch_script(self) -> Any:
-        """Submit the job, and note its number: batchspawner forgets it when the job is gone."""
-        self.submitted = await super().submit_batch_script()
+        """Submit the job, and note its number: batchspawner forgets it when the job is gone.
+
+        A start that is given up waits for the number, without which nobody could cancel the job.
+        """
+        submitting = background(super().submit_batch_script())
+        try:
+            self.submitted = await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            await asyncio.wait({submitting}, timeout=60)
+            raise
         return self.submitted
 
     async def last_words(self) -> str:
@@ -155,8 +161,13 @@ class Sessions(batchspawner.BatchSpawnerBase):
         return ""
 
     async def run_command(self, cmd: str, input: str | None = None, env: dict[str, str] | None = None) -> str:
-        """Run a command, with the variables that it needs; see OF_COMMANDS."""
-        return str(await super().run_command(cmd, input, {**of_commands(), **(env or {})}))
+        """Run a command, with the variables that it needs; see OF_COMMANDS.
+
+        To its end, even when a start is given up: batchspawner kills it then, and takes that for a job that is gone, whose
+        number it forgets; the job would stay in the queue.
+        """
+        variables = {**of_commands(), **(env or {})}
+        return str(await asyncio.shield(background(super().run_command(cmd, input, variables))))
 
     def cmd_formatted_for_batch(self) -> str:
         """The command that the job runs, quoted for the shell: batchspawner's own only puts spaces between words."""
@@ -168,6 +179,13 @@ class Sessions(batchspawner.BatchSpawnerBase):
         """Render the script from our own variables: batchspawner lets user_options replace any, cmd included."""
         variables = {**self.get_req_subvars(), "cmd": self.cmd_formatted_for_batch()}
         return str(await super()._get_batch_script(**variables))
+
+
+def background(work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+    """Work that goes on by itself, and whose failure nobody has to ask for."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 def of_commands() -> dict[str, str]:

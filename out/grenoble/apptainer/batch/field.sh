@@ -1,19 +1,19 @@
 #!/bin/bash
 # Compiled by lego-compile from the centre specification: edit that, not this file.
 # Profile: Field campaign
-#SBATCH --job-name=lego-field
-#SBATCH --output=lego-field-%j.log
-#SBATCH --time=04:00:00
-#SBATCH --nodes=1
-#SBATCH --ntasks=1
-#SBATCH --partition=fat
-#SBATCH --account=gaia
-#SBATCH --cpus-per-task=8
-#SBATCH --mem=33554432K
+#OAR -n lego-field
+#OAR -O lego-field-%jobid%.log
+#OAR -E lego-field-%jobid%.log
+#OAR -l /nodes=1/core=8,walltime=04:00:00
+#OAR --project gaia
+#OAR -p cluster='bigfoot'
+#OAR -t devel
+#OAR --checkpoint 30
+#OAR --signal 15
 root=/opt/lego/grenoble
 profile=field
 
-# A copy of this file is yours to change. It runs one command in the profile, or without one JupyterLab:
+# A copy of this file is yours to change, and stays executable. It runs a command in the profile, or else JupyterLab:
 #   Slurm:  sbatch ocean.sh python my.py          OAR:  oarsub -S "./ocean.sh python my.py"
 # Bricks that the profile offers (see lego-launch --list) are added by name, separated by commas; with Slurm also by
 # LEGO_BRICKS=hydro sbatch ocean.sh. OAR passes no variables on.

@@ -1,19 +1,18 @@
 #!/bin/bash
 # Compiled by lego-compile from the centre specification: edit that, not this file.
 # Profile: Oceanography
-#SBATCH --job-name=lego-ocean
-#SBATCH --output=lego-ocean-%j.log
-#SBATCH --time=08:00:00
-#SBATCH --nodes=1
-#SBATCH --ntasks=1
-#SBATCH --partition=interactive
-#SBATCH --account=gaia
-#SBATCH --cpus-per-task=4
-#SBATCH --mem=8388608K
+#OAR -n lego-ocean
+#OAR -O lego-ocean-%jobid%.log
+#OAR -E lego-ocean-%jobid%.log
+#OAR -l /nodes=1/core=4,walltime=08:00:00
+#OAR --project gaia
+#OAR -p cluster='bigfoot'
+#OAR --checkpoint 30
+#OAR --signal 15
 root=/opt/lego/grenoble
 profile=ocean
 
-# A copy of this file is yours to change. It runs one command in the profile, or without one JupyterLab:
+# A copy of this file is yours to change, and stays executable. It runs a command in the profile, or else JupyterLab:
 #   Slurm:  sbatch ocean.sh python my.py          OAR:  oarsub -S "./ocean.sh python my.py"
 # Bricks that the profile offers (see lego-launch --list) are added by name, separated by commas; with Slurm also by
 # LEGO_BRICKS=hydro sbatch ocean.sh. OAR passes no variables on.

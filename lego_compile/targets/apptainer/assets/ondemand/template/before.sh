@@ -1,7 +1,7 @@
 # Compiled by lego-compile from the centre specification: edit that, not this file.
 # Sourced by the job script of Open OnDemand, which sets host and has the functions
 # (OSC/ood_core:lib/ood_core/batch_connect/template.rb).
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # JupyterLab writes its token into the log, which becomes private by itself: a umask would reach the session's files.
 for log in /dev/stdout /dev/stderr; do

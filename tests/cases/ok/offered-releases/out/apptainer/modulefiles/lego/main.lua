@@ -1,0 +1,57 @@
+-- Compiled by lego-compile from the centre specification: edit that, not this file.
+local profile = {
+  slug = "main",
+  title = "Main",
+  root = "/opt/lego/case",
+  programs = {
+    {
+      name = "climate-python",
+      brick = "climate",
+      title = "Climate",
+      offered = false,
+      path = "/opt/bricks/climate/bin/python",
+    },
+    {
+      name = "geo-python",
+      brick = "geo",
+      title = "Geo",
+      offered = true,
+      path = "/opt/bricks/geo/bin/python",
+    },
+    {
+      name = "ocean-python",
+      brick = "ocean",
+      title = "Ocean",
+      offered = true,
+      path = "/opt/bricks/ocean/bin/python",
+    },
+  },
+}
+
+local lines = {
+  "lego/" .. profile.slug .. ": " .. profile.title,
+  "",
+  "  lego-launch                   JupyterLab on this machine",
+  "  lego-launch -- COMMAND ...    any command in the session",
+  "  lego-launch --list            the profiles, and the bricks that -b adds",
+}
+for _, program in ipairs(profile.programs) do
+  lines[#lines + 1] = "  " .. program.name .. " ...    in brick " .. program.brick .. ": " .. program.title
+end
+help(table.concat(lines, "\n"))
+whatis("Name: lego/" .. profile.slug)
+whatis("Description: " .. profile.title)
+
+family("lego")
+prepend_path("PATH", pathJoin(profile.root, "bin"))
+prepend_path("JUPYTER_PATH", pathJoin(profile.root, "kernels", profile.slug))
+setenv("LEGO_PROFILE", profile.slug)
+for _, program in ipairs(profile.programs) do
+  local words = { pathJoin(profile.root, "bin/lego-launch"), "-c", profile.slug }
+  if program.offered then
+    words[#words + 1] = "-b " .. program.brick
+  end
+  words[#words + 1] = "-- " .. program.path
+  local line = table.concat(words, " ")
+  set_shell_function(program.name, line .. ' "$@"', line .. " $*")
+end
