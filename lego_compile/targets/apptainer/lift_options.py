@@ -29,7 +29,7 @@ def read_options(reading: Reading) -> tuple[dict[str, Any], dict[Path, Path]]:
         "scheduler": one_of(reading, _SCHEDULERS, "scheduler") if reading.has("scheduler") else None,
         **{name: _jobs(reading, name) if reading.has(name) else None for name in _SCHEDULERS},
         "hub": _hub(reading) if reading.has("hub") else None,
-        "ondemand": {"cluster": reading.text("ondemand", "cluster")} if reading.has("ondemand") else None,
+        "ondemand": _app(reading) if reading.has("ondemand") else None,
     }
     for name in _SCHEDULERS:  # the hub and the batch templates ask the one, of the words of the one
         if (options[name] is None) != (options["scheduler"] != name):
@@ -67,6 +67,10 @@ def _exceptions(reading: Reading, name: str, slug: str) -> dict[str, Any]:
         found["types"] = list(texts(reading, *here, "types")) if reading.has(*here, "types") else None
     found["exclusive"] = truth(reading, *here, "exclusive") if reading.has(*here, "exclusive") else None
     return found
+
+
+def _app(reading: Reading) -> dict[str, Any]:
+    return {"cluster": reading.text("ondemand", "cluster"), "url": maybe_text(reading, "ondemand", "url")}
 
 
 def _hub(reading: Reading) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def lower(deployment: Deployment, options: Options) -> Mapping[str, Any]:
         "slurm": _jobs(options["slurm"]),
         "oar": _jobs(options["oar"]),
         "hub": _said(options["hub"]) if options["hub"] else None,
-        "ondemand": options["ondemand"],
+        "ondemand": _said(options["ondemand"]) if options["ondemand"] else None,
         "groups": {name: list(users) for name, users in deployment.groups},
         "profiles": [_profile(profile) for profile in deployment.profiles],
     }

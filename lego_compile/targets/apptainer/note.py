@@ -42,6 +42,16 @@ $ /opt/jupyterhub/bin/jupyterhub --config @root@/jupyterhub/jupyterhub_config.py
 - A restart of the hub ends no session. What a session says is in `~/.jupyterhub-JOB.log` of its user, for that user
   alone.
 """
+_ONDEMAND = """
+## Open OnDemand
+
+```console
+$ rsync --archive --delete @root@/ondemand/ /var/www/ood/apps/sys/lego-@center@/
+```
+
+On the web server, after each change. `host_regex` of its `ood_portal.yml` has to match the compute nodes, and these have
+`nc` (netcat), by which its job scripts look for a port.
+"""
 _PACKAGES = {
     "batchspawner": "jupyterhub batchspawner",
     "wrapspawner": "jupyterhub batchspawner wrapspawner",
@@ -62,6 +72,7 @@ def note(data: Mapping[str, Any]) -> str:
     default = next((each["slug"] for each in data["profiles"] if each["default"]), "")
     parts = {
         "hub": _HUB if hub else "",
+        "ondemand": _ONDEMAND if data.get("ondemand") else "",
         "jobs": _JOBS.get(scheduler or "", ""),
         "credentials": credentials if authfile else "",
         "allowed": "\n".join(f"- {each}" for each in allowed(data)),
@@ -73,6 +84,7 @@ def note(data: Mapping[str, Any]) -> str:
         "scheduler": {"slurm": "Slurm", "oar": "OAR"}.get(scheduler or "", ""),
         "store": store or join(root, "store"),
         "profile": default,
+        "center": data["center"],
         "root": root,
     }
     text = asset("apptainer", "operate.md").decode()

@@ -8,7 +8,9 @@ from lego_compile.spec.types import AbsolutePath, Block, Name, Url, Version, tex
 
 JobWord = Annotated[
     str,
-    text(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+-]*$", 80, "letters, digits and _ . : @ + -, as schedulers name things"),
+    text(
+        r"^[A-Za-z0-9_][A-Za-z0-9_.:@+-]*$", 80, "letters, digits and _ . : @ + -, as schedulers name things"
+    ),
 ]
 SlurmTime = Annotated[
     str,
@@ -29,6 +31,10 @@ SlurmGres = Annotated[
 ]
 
 
+Origin = Annotated[
+    str,
+    text(r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", 280, "an http or https address of a host, without a path"),
+]
 OarTime = Annotated[
     str,
     text(r"^[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]$", 10, 'a time such as "08:00:00", hours first, in quotes'),
@@ -168,6 +174,11 @@ class OnDemand(Block):
 
     cluster: JobWord = Field(
         description="Name of the cluster in `/etc/ood/config/clusters.d/`.", examples=["dahu"]
+    )
+    url: Origin | None = Field(
+        None,
+        description="Where users reach Open OnDemand; JupyterLab then takes requests from pages of that origin only.",
+        examples=["https://ondemand.montpellier.example.org"],
     )
 
 

@@ -89,7 +89,7 @@ def everything() -> dict[str, Any]:
         site_binds=["/projects", "/scratch2"],
         slurm=said,
         hub=hub(),
-        ondemand={"cluster": "dahu"},
+        ondemand={"cluster": "dahu", "url": "https://ondemand.example.org"},
     )
 
 
@@ -153,7 +153,8 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
             "spawner": st.sampled_from(["batchspawner", "wrapspawner"]),
         }
     )
-    apps = st.none() | st.fixed_dictionaries({"cluster": words})
+    addresses = st.sampled_from([None, "https://ondemand.example.org"])
+    apps = st.none() | st.fixed_dictionaries({"cluster": words, "url": addresses})
     base = {
         "runtime": st.sampled_from(["apptainer", "singularity"]),
         "executable": st.none() | paths,

@@ -70,7 +70,7 @@ def test_commentary_reads_back_too() -> None:
 def test_every_option_has_a_place() -> None:
     """A difference in any option can be pointed at in the artifact."""
     lifted = TARGET.lift(compiled(chosen=everything()))
-    below = {"slurm": slurm(), "hub": hub(), "ondemand": {"cluster": ""}}
+    below = {"slurm": slurm(), "hub": hub(), "ondemand": {"cluster": "", "url": ""}}
     expected = {(key,) for key in everything()} | {
         (block, key) for block, keys in below.items() for key in keys
     }

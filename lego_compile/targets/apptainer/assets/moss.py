@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from types import SimpleNamespace
 from typing import Any
 
 import choice  # these two lie beside this file
@@ -108,6 +109,12 @@ class LegoMOSlurmSpawner(jobs.LegoSlurmSpawner, MOSlurmSpawner):
             if environments:
                 found[name] = info.model_copy(update={"jupyter_environments": environments})
         return found
+
+    @staticmethod
+    async def create_options_form(spawner: Any) -> str:
+        """The form; jupyterhub_moss asks the request where the hub is, and JupyterHub 5.3 shows it again without one."""
+        spawner.handler = spawner.handler or SimpleNamespace(hub=spawner.hub)
+        return str(await MOSlurmSpawner.create_options_form(spawner))
 
     async def options_from_form(self, formdata: dict[str, list[str]]) -> dict[str, Any]:
         """What the form says, read as jupyterhub_moss reads it; ``choose`` refuses what is not a user's to say."""

@@ -37,6 +37,11 @@ class LegoProfilesSpawner(wrapspawner.ProfilesSpawner):
         """The profile that the form says, unchecked."""
         return {"profile": choice.options_from_form(formdata)["profile"]}
 
+    @traitlets.default("apply_user_options")
+    def _apply_user_options_default(self) -> Any:
+        """What JupyterHub 5.3 calls before a start, and warns of options without it."""
+        return CHOICES.chosen
+
     def select_profile(self, profile: str) -> None:
         """Nothing: all profiles have one spawner, which is told at the start which of them it is."""
 

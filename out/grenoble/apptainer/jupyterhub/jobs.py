@@ -15,7 +15,7 @@ import batchspawner
 import choice  # it lies beside this file
 from batchspawner.batchspawner import JobStatus, format_template
 from traitlets import Any as Anything
-from traitlets import Float, Unicode
+from traitlets import Float, Unicode, default
 
 CENTER: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parent.parent / "composition.json").read_text("utf-8")
@@ -62,6 +62,11 @@ class Sessions(batchspawner.BatchSpawnerBase):
     def log_file(self) -> str:
         """Where the job writes what it says, in the user's home."""
         return f"{self.req_homedir}/.jupyterhub-{self.submitted}.log"
+
+    @default("apply_user_options")
+    def _apply_user_options_default(self) -> Any:
+        """What JupyterHub 5.3 calls before a start, and warns of options without it."""
+        return type(self).choose
 
     async def start(self) -> Any:
         """Ask for the job that the user's options stand for, and wait until its session says its port.
