@@ -163,7 +163,8 @@ def verify_folder(
         name, _, below_name = path.partition("/")
         reason = load(name).obeys(below_name, data_) if name in known else None
         if reason:
-            report.add("LC702", f"{path!r} is not ours, and {reason}", ("file", f"{root}/{path}"))
+            code = "LC710" if load(name).invites(below_name) else "LC702"
+            report.add(code, f"{path!r} is not ours, and {reason}", ("file", f"{root}/{path}"))
     for path in files:
         if "/" in path and path.split("/")[0] not in known:
             report.add("LC702", f"no target of this centre has {path!r}", ("file", f"{root}/{path}"))

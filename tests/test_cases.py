@@ -52,6 +52,7 @@ SHOWN_ELSEWHERE = {
     "LC706": "tests/cli/test_cli_overlay.py",
     "LC707": "tests/cli/test_cli_overlay.py",
     "LC708": "tests/cli/test_cli_overlay.py",
+    "LC710": "tests/test_verify.py",
     "LC709": "tests/cli/test_cli_overlay.py",
     "LC801": "tests/cli/test_cli_check.py",
     "LC802": "tests/cli/test_cli_check.py",

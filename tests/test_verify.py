@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -227,6 +228,15 @@ STRANGERS = {
     "compose/compose.override.yaml": b"services: {hub: {privileged: true}}",
     "compose/docker-compose.yml": b"services: {}",
     "compose/.env": b"CONFIGPROXY_AUTH_TOKEN=x\nCOMPOSE_FILE=other.yaml\n",
+    "apptainer/bin/python3": b"#!/bin/sh\n",
+    "apptainer/jupyter/jupyter_server_config.py": b"",
+    "apptainer/jupyter/jupyter_server_config.d/more.json": b"{}",
+    "apptainer/jupyterhub/json.py": b"",
+    "apptainer/jupyterhub/__pycache__/choice.cpython-311.pyc": b"",
+    "apptainer/jupyterhub/jupyterhub_config.d/more/site.py": b"",
+    "apptainer/kernels/ocean/kernels/other/kernel.json": b"{}",
+    "apptainer/modulefiles/lego/.version": b"",
+    "apptainer/modulefiles/other/1.lua": b"",
 }
 
 
@@ -235,9 +245,43 @@ def test_a_file_of_somebody_else_that_the_platform_obeys_is_named(
     file: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Compose merges an override unasked: what it says is not proven, so it is a finding."""
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(STRANGERS[file])
 
     assert [each["code"] for each in findings(folder, capsys)] == ["LC702"]
+
+
+@pytest.mark.parametrize("kind", ["link to a folder", "link to nothing", "pipe"])
+def test_what_is_no_file_is_named_too(
+    kind: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program follows it all the same; it is seen, and not followed here."""
+    place = folder / "apptainer/bin/more"
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(tmp_path if kind == "link to a folder" else tmp_path / "nothing")
+    assert [each["code"] for each in findings(folder, capsys)] == ["LC702"]
+
+
+def test_a_file_that_the_site_is_asked_to_write_is_a_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who may log in to a hub on a cluster is there; it is obeyed, and not proven."""
+    place = folder / "apptainer/jupyterhub/jupyterhub_config.d/site.py"
+    place.parent.mkdir()
+    place.write_text("c.Authenticator.allow_all = True\n")
+    assert main(["verify", "--output-format", "json", str(folder)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (found["code"], found["severity"]) == ("LC710", "warning")
+    assert main(["verify", "--strict", "-q", str(folder)]) == 1
+
+
+def test_a_store_beside_ours_is_no_finding(folder: Path) -> None:
+    """Where the folder is installed, images may be in it."""
+    (folder / "apptainer/store").mkdir()
+    (folder / "apptainer/store/resolved.json").write_text("{}")
+    assert main(["verify", "-q", str(folder)]) == 0
 
 
 def test_files_that_the_operator_needs_are_no_finding(folder: Path) -> None:
@@ -251,7 +295,13 @@ def test_files_that_the_operator_needs_are_no_finding(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "mode"), [("apptainer/bin/lego-launch", 0o644), ("compose/composition.json", 0o600)]
+    ("file", "mode"),
+    [
+        ("apptainer/bin/lego-launch", 0o644),
+        ("apptainer/bin/lego-launch", 0o4755),
+        ("apptainer/composition.json", 0o666),
+        ("compose/composition.json", 0o600),
+    ],
 )
 def test_a_file_that_others_cannot_use_is_named(
     file: str, mode: int, folder: Path, capsys: pytest.CaptureFixture[str]

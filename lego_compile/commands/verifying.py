@@ -43,7 +43,7 @@ def verify_folders(chosen: argparse.Namespace) -> int:
         findings += outcome.findings
         laid += outcome.laid
         unusable = unusable or not outcome.targets
-        if outcome.targets and not outcome.findings:
+        if outcome.targets and not any(each.severity == "error" for each in outcome.findings):
             say(f"{root}: {_agreement(outcome.targets)}", chosen)
         if outcome.adds is None:
             without.append(root)
@@ -140,6 +140,10 @@ def _verify(root: str, overlays: Sequence[tuple[str, Tree]]) -> _Outcome:
         program = files.get(path, b"").startswith(b"#!")
         if not mode & 0o004 or (program and not mode & 0o001):
             words = f"{path!r} has mode {mode:04o}, so others cannot {'run' if mode & 0o004 else 'read'} it"
+            report.add("LC701", words, ("file", f"{root}/{path}"), help=again)
+        if mode & 0o6002:
+            what = "everybody can change it" if mode & 0o002 else "it runs as its owner or group"
+            words = f"{path!r} has mode {mode:04o}, so {what}"
             report.add("LC701", words, ("file", f"{root}/{path}"), help=again)
     findings = [view(each, trees) for each in report]
     laid = Report()

@@ -1531,6 +1531,23 @@ _code(
 # ── LC8: the output folder ────────────────────────────────────────────────────────────────────────
 
 _code(
+    "LC710",
+    "file of the site that is obeyed",
+    """
+    With `verify`: a file stands beside ours that the site is asked to write, such as
+    `jupyterhub_config.d/site.py` of a hub on a cluster.
+    """,
+    """
+    This is a warning: the platform obeys the file, and what it says is not proven. It may log people in, or
+    replace what starts their sessions.
+    """,
+    """
+    Have it reviewed like the specification. What the specification can say belongs there.
+    """,
+    severity="warning",
+)
+
+_code(
     "LC801",
     "stale output",
     """

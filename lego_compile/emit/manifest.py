@@ -89,21 +89,30 @@ def read(root: str) -> dict[str, bytes]:
 
 
 def foreign(root: str) -> dict[str, bytes]:
-    """Read the files that others put into the folders of ours: path → bytes; links are left out."""
+    """What others put into the folders of ours, and below them: path → bytes.
+
+    A link, a pipe and the like has no bytes; neither has a file in a folder that holds none of ours: it may be large.
+    """
     ours = manifest(root)
     folders = {parent for path in ours for parent in parents(path)}
     found = {}
-    for folder in sorted(folders):
-        for name in (
-            sorted(os.listdir(os.path.join(root, folder)))
-            if os.path.isdir(os.path.join(root, folder))
-            else ()
-        ):
-            path = f"{folder}/{name}"
-            if path not in ours and os.path.isfile(os.path.join(root, path)):
-                with suppress(OSError), open(os.path.join(root, path), "rb") as file:
-                    found[path] = file.read(LARGEST)
+    for top in sorted(folder for folder in folders if "/" not in folder):
+        for place, names, files in os.walk(os.path.join(root, top)):
+            folder = os.path.relpath(place, root)
+            links = [name for name in names if os.path.islink(os.path.join(place, name))]
+            for path in sorted(f"{folder}/{name}" for name in (*files, *links)):
+                if path not in ours:
+                    found[path] = _beginning(os.path.join(root, path)) if folder in folders else b""
     return found
+
+
+def _beginning(path: str) -> bytes:
+    """The first bytes of a file; none of anything that is no file, or cannot be read."""
+    with suppress(OSError):
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            with open(path, "rb") as file:
+                return file.read(LARGEST)
+    return b""
 
 
 def permissions(root: str) -> dict[str, int]:

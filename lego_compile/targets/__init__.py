@@ -53,6 +53,10 @@ def _obeys_nothing_else(_path: str, _data: bytes) -> str | None:
     return None
 
 
+def _invites_nothing(_path: str) -> bool:
+    return False
+
+
 def without_versions(declared: Options) -> dict[str, Any]:
     """Versions and gates decide whether, never how: no writer sees them."""
     return {key: value for key, value in declared.items() if key not in ("versions", "gates")}
@@ -83,6 +87,7 @@ class Target(NamedTuple):
         check: conflicts between options, and what this platform cannot express (LC601-LC603).
         obeys: a file in the target's folder that we did not write, by path and bytes → why the platform would
             obey it all the same, or None (``verify`` reports it: what such a file says is not proven).
+        invites: whether that file is one that the site is asked to write, by path: a warning then (LC710).
         own_home: the platform brings the user's own home and user id along.
         limits_home: the platform can bound the size of a home.
     """
@@ -95,6 +100,7 @@ class Target(NamedTuple):
     needs: Callable[[Iterable[Need], Options], Iterable[Need]] = _same_needs
     check: Callable[[Deployment, Options, Report], None] = _no_checks
     obeys: Callable[[str, bytes], str | None] = _obeys_nothing_else
+    invites: Callable[[str], bool] = _invites_nothing
     settle: Callable[[Options], dict[str, Any]] = without_versions
     overlay: Overlay | None = None
     own_home: bool = False

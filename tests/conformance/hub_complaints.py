@@ -23,6 +23,14 @@ REFUSED = (
 )
 """What the hub says of what is done to it here, and of its restart."""
 
+JOBS = (
+    r"JupyterHub spawner:\d+\] ",  # batchspawner uses the database session of JupyterHub, which plans to end that
+    r"JupyterHub batchspawner:\d+\] (Subprocess returned exitcode 1|sbatch: error: .*|Job \d+ neither .*)",
+    r"JupyterHub base:\d+\] (User ada server stopped, with exit code: 1|Rolling back dirty objects .*)",
+    r"JupyterHub pages:\d+\] Previous spawn for ada failed: .*",
+)
+"""What it says besides where sessions are jobs, some of which end at once."""
+
 ENDS = r"tornado\.web\.HTTPError: HTTP (4|503)|json\.decoder\.JSONDecodeError|RecursionError|ConnectionRefusedError"
 """Of tracebacks that JupyterHub logs for that, though it answers well."""
 

@@ -71,7 +71,8 @@ class Page(HTMLParser):
         """At the end of a list without a choice, its first entry is chosen."""
         if tag == "select" and self._list is not None:
             entries = self.boxes[self._list[1] :]
-            entries[0].on |= not any(box.on for box in entries)
+            if entries:  # a program may fill it later
+                entries[0].on |= not any(box.on for box in entries)
             self._list = None
 
     def handle_data(self, data: str) -> None:

@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import pytest
 
+from lego_compile.ir.model import Limits
 from lego_compile.targets.apptainer import TARGET
-from tests.conformance.spawn_page import Page
-from tests.strategies import choices, example, spelled
-from tests.targets.apptainer.samples import everything, exceptions, install, options, projected, slurm
-
-pytest.importorskip(
-    "batchspawner", reason="no batchspawner: pip install 'lego-compile[conformance]' jupyterhub"
+from tests.conformance.apptainer_hub import (
+    TOKEN,
+    directives,
+    form,
+    launched,
+    load,
+    need,
+    refused,
+    script,
+    spawner,
 )
+from tests.strategies import choices, example, spelled
+from tests.targets.apptainer.samples import everything, exceptions, hub, install, options, projected, slurm
+
+need("batchspawner")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-TOKEN = "t0ken-of-the-user"
 DEPLOYMENT = projected(example())
-
-
-def load(root: Path) -> Any:
-    """JupyterHub with the configuration that was installed."""
-    from jupyterhub.app import JupyterHub
-
-    app = JupyterHub(log_level=50)
-    app.load_config_file(str(root / "jupyterhub" / "jupyterhub_config.py"))
-    return app
 
 
 @pytest.fixture(scope="module")
@@ -45,55 +42,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """JupyterHub of the example, with Slurm."""
     chosen = {**everything(), "site_binds": []}
     return load(install(tmp_path_factory.mktemp("hub"), DEPLOYMENT, chosen))
-
-
-def spawner(app: Any, name: str = "ada", groups: tuple[str, ...] = ("staff",), last: Any = None) -> Any:
-    """A spawner of a user, as JupyterHub would make it; commands are recorded and not run."""
-    user = mock.MagicMock(escaped_name=name, url=f"/user/{name}/")
-    user.name, user.groups = name, [SimpleNamespace(name=each) for each in groups]
-    hub = SimpleNamespace(
-        base_url="/hub/",
-        api_url="http://hub.example.org:8081/hub/api",
-        public_host="",
-        server=mock.MagicMock(),
-    )
-    made = app.config.JupyterHub.spawner_class(
-        config=app.config, user=user, hub=hub, authenticator=None, api_token=TOKEN, db=mock.MagicMock(),
-        oauth_client_id="jupyterhub-user", req_homedir=f"/home/{name}", public_url="",
-        orm_spawner=SimpleNamespace(user_options=last, name="", state={}, server=None),
-    )  # fmt: skip
-    made.run = []
-
-    async def run_command(command: str, input: str | None = None, env: dict[str, str] | None = None) -> str:
-        made.run.append((command, input, env))
-        return "7" if "sbatch" in command else "RUNNING node1.example.org"
-
-    made.user_env = lambda env: {**env, "USER": name, "HOME": f"/home/{name}"}  # no such users here
-    made.run_command = run_command
-    made.mock_port, made.startup_poll_interval = 40000, 0.001
-    return made
-
-
-def script(app: Any, chosen: Any, **user: Any) -> str:
-    """The batch script that Slurm gets for the options of a user."""
-    made = spawner(app, **user)
-    made.user_options = chosen
-    assert ("node1.example.org", 40000) == asyncio.run(made.start())
-    command, text, environment = made.run[0]
-    assert f"sudo -E -u {made.user.name} sbatch --parsable" == command
-    assert TOKEN == environment["JUPYTERHUB_API_TOKEN"]
-    assert TOKEN not in text
-    return str(text)
-
-
-def directives(text: str) -> dict[str, str]:
-    """What the script asks Slurm for."""
-    return dict(re.findall(r"^#SBATCH --([a-z-]+)=(.*)$", text, re.MULTILINE))
-
-
-def launched(text: str) -> list[str]:
-    """The words of the last line, the one that starts the session."""
-    return shlex.split(text.splitlines()[-1])
 
 
 def test_jupyterhub_knows_every_setting(app: Any) -> None:
@@ -114,7 +62,7 @@ def test_jupyterhub_knows_every_setting(app: Any) -> None:
 
 def test_the_site_has_the_last_word(tmp_path: Path) -> None:
     """What only the site knows is in files that lego-compile does not write."""
-    root = install(tmp_path, DEPLOYMENT, options(slurm=slurm(hub_url=None)))
+    root = install(tmp_path, DEPLOYMENT, options(slurm=slurm(), hub=hub(url=None)))
     extra = root / "jupyterhub" / "jupyterhub_config.d" / "site.py"
     extra.parent.mkdir()
     extra.write_text(
@@ -139,7 +87,7 @@ def test_no_address_of_the_hub_stops_it(
     tmp_path: Path, url: str, connect: str | None, bind: str | None
 ) -> None:
     """The hub starts, and people can mend it, with whatever stands in the data file."""
-    app = load(install(tmp_path, DEPLOYMENT, options(slurm=slurm(hub_url=url))))
+    app = load(install(tmp_path, DEPLOYMENT, options(slurm=slurm(), hub=hub(url=url))))
     assert connect == app.config.JupyterHub.get("hub_connect_url")
     assert bind == app.config.JupyterHub.get("hub_bind_url")
 
@@ -192,7 +140,7 @@ def test_every_profile_gets_its_resources(app: Any) -> None:
 
 def test_what_is_unsaid_is_left_to_the_cluster(tmp_path: Path) -> None:
     """Without options and limits the job asks for nothing but time."""
-    root = install(tmp_path, DEPLOYMENT, options(slurm=slurm(partition=None, profiles={})))
+    root = install(tmp_path, DEPLOYMENT, options(slurm=slurm(partition=None, profiles={}), hub=hub()))
     assert {
         "job-name",
         "chdir",
@@ -209,10 +157,22 @@ def test_what_is_unsaid_is_left_to_the_cluster(tmp_path: Path) -> None:
 def test_an_exception_changes_only_what_it_says(tmp_path: Path) -> None:
     """A profile with another time keeps the partition of all."""
     root = install(
-        tmp_path, DEPLOYMENT, options(slurm=slurm(profiles={"ocean": exceptions(time="01:00:00")}))
+        tmp_path, DEPLOYMENT, options(slurm=slurm(profiles={"ocean": exceptions(time="01:00:00")}), hub=hub())
     )
     found = directives(script(load(root), {}))
     assert ("01:00:00", "interactive") == (found["time"], found["partition"])
+
+
+@pytest.mark.parametrize(
+    ("of_all", "of_ocean", "alone"),
+    [(False, None, False), (True, None, True), (True, False, False), (False, True, True)],
+)
+def test_a_node_of_its_own(tmp_path: Path, of_all: bool, of_ocean: bool | None, alone: bool) -> None:
+    """Is asked for where the centre says so, of all profiles or of one, and of the others not."""
+    said = slurm(exclusive=of_all, profiles={"ocean": exceptions(exclusive=of_ocean)})
+    found = load(install(tmp_path, DEPLOYMENT, options(slurm=said, hub=hub())))
+    assert alone == ("exclusive" in directives(script(found, {})))
+    assert of_all == ("exclusive" in directives(script(found, {"profile": "deep"})))
 
 
 def test_no_limits_outlive_a_session(app: Any) -> None:
@@ -224,6 +184,20 @@ def test_no_limits_outlive_a_session(app: Any) -> None:
     texts = [text for command, text, _ in made.run if "sbatch" in command]
     assert "gres" not in directives(texts[1])
     assert script(app, {}) == texts[1]
+
+
+def test_the_job_is_told_of_the_limits_of_now(tmp_path: Path) -> None:
+    """Their variables reach the job also when the session before had none; batchspawner notes the names once."""
+    free = replace(DEPLOYMENT.profiles[0], limits=Limits())
+    deployment = replace(DEPLOYMENT, profiles=(free, *DEPLOYMENT.profiles[1:]))
+    made = spawner(load(install(tmp_path, deployment, options(slurm=slurm(), hub=hub()))))
+    for slug in ("ocean", "deep", "ocean"):
+        made.user_options = {"profile": slug}
+        asyncio.run(made.start())
+    exported = [
+        set(directives(text)["export"].split(",")) for command, text, _ in made.run if "sbatch" in command
+    ]
+    assert [False, True, False] == [{"MEM_LIMIT", "CPU_LIMIT"} <= names for names in exported]
 
 
 @pytest.mark.parametrize(
@@ -253,23 +227,17 @@ def test_no_limits_outlive_a_session(app: Any) -> None:
         {"profile": ["ocean"]},
         {"profile": "ocean; id"},
         {"profile": None},
+        {"profile": "ocean", "bricks": ["ml"] * 1001},
+        {1: "ocean"},
         ["ocean"],
         "ocean",
+        7,
+        None,
     ],
 )
 def test_an_attack_is_refused(app: Any, attack: Any) -> None:
     """Whatever a request says besides a profile and its offered bricks is answered with 400, and starts nothing."""
-    from tornado.web import HTTPError
-
-    made = spawner(app)
-    # JupyterHub stores the body of a REST request as it is; the trait takes a mapping only
-    made.user_options = attack if isinstance(attack, dict) else {}
-    if not isinstance(attack, dict):
-        made.__class__ = type("Loose", (made.__class__,), {"user_options": attack})
-    with pytest.raises(HTTPError) as refused:
-        asyncio.run(made.start())
-    assert 400 == refused.value.status_code
-    assert [] == made.run
+    assert 400 == refused(spawner(app), attack)
 
 
 def test_no_option_reaches_the_script(app: Any) -> None:
@@ -294,24 +262,14 @@ def test_a_profile_of_a_group_is_for_its_members(
     app: Any, name: str, groups: tuple[str, ...], open_to_user: list[str]
 ) -> None:
     """Others neither see it nor can start it; members that the spec lists no more lose it."""
-    from tornado.web import HTTPError
-
-    started = []
     for profile in DEPLOYMENT.profiles:
-        made = spawner(app, name, groups)
-        made.user_options = {"profile": profile.slug}
-        try:
-            asyncio.run(made.start())
-            started.append(profile.slug)
-        except HTTPError:
-            assert [] == made.run
-    assert open_to_user == started
+        if profile.slug in open_to_user:
+            assert (
+                profile.slug == launched(script(app, {"profile": profile.slug}, name=name, groups=groups))[3]
+            )
+        else:
+            assert 400 == refused(spawner(app, name, groups), {"profile": profile.slug})
     assert open_to_user == form(spawner(app, name, groups)).values("profile")
-
-
-def form(made: Any) -> Page:
-    """The spawn page."""
-    return Page(asyncio.run(made.get_options_form()))
 
 
 def test_the_form_says_what_is_offered(app: Any) -> None:
@@ -321,7 +279,7 @@ def test_the_form_says_what_is_offered(app: Any) -> None:
     assert ["no", "2026.10", "2026.3"] == [box.label for box in page.boxes if box.name == "bricks-ocean"][:3]
     assert {"profile": ["ocean"], "bricks-ocean": [""], "bricks-field": [""]} == page.posted()
     assert "Ocean & climate" in page.text
-    tags = {"style", "div", "input", "label", "strong", "p", "fieldset", "legend", "select", "option"}
+    tags = {"style", "div", "input", "label", "p", "fieldset", "legend", "select", "option"}
     assert tags == page.tags
 
 
@@ -351,6 +309,67 @@ def test_the_last_choice_is_preselected(app: Any) -> None:
     assert nothing == form(spawner(app, last={"profile": "gone", "bricks": ["ml"]})).posted()
 
 
+def test_what_is_left_of_a_choice(app: Any) -> None:
+    """A stored choice with a brick that is gone keeps its profile and its other bricks; nonsense is the default."""
+    page = form(
+        spawner(app, last={"profile": "ocean", "bricks": ["gone", "ml@v2026-3", "ml", 7, "notebook"]})
+    )
+    assert ["ml@v2026-3", "notebook"] == page.posted()["bricks-ocean"]
+    for odd in ({"profile": "gone", "bricks": []}, {"profile": ["ocean"]}, ["ocean"], {"bricks": 7}):
+        assert ["ocean"] == form(spawner(app, last=odd)).posted()["profile"]
+
+
+def test_the_form_says_what_a_session_has(app: Any) -> None:
+    """Its bricks, cores, memory and GPUs, in a line."""
+    text = form(spawner(app)).text
+    assert "4 cores, 8 GiB" in text
+    assert "8.5 cores, 32 GiB, 2 GPUs" in text
+    assert all(brick.title in text for profile in DEPLOYMENT.profiles for brick in profile.bricks)
+
+
+def test_what_does_not_hold_is_not_started_without_a_form(tmp_path: Path) -> None:
+    """Where there is nothing to choose, the options of the last start are forgotten when they hold no more."""
+    alone = replace(DEPLOYMENT, profiles=(replace(DEPLOYMENT.profiles[0], offers=()),))
+    made = spawner(
+        load(install(tmp_path, alone, options(slurm=slurm(), hub=hub()))), last={"profile": "gone"}
+    )
+    assert "" == asyncio.run(made.get_options_form())
+    assert {} == made.user_options == made.orm_spawner.user_options
+
+
+def test_nobody_without_a_profile_gets_a_form(tmp_path: Path) -> None:
+    """But is told that there is none, and starts nothing."""
+    from tornado.web import HTTPError
+
+    mine = replace(DEPLOYMENT, profiles=DEPLOYMENT.profiles[1:])
+    found = load(install(tmp_path, mine, options(slurm=slurm(), hub=hub())))
+    with pytest.raises(HTTPError) as caught:
+        form(spawner(found, "bob", ()))
+    assert 403 == caught.value.status_code
+    assert 403 == refused(spawner(found, "bob", ()), {})
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("", ""),
+        ("\n \n\t\n", ""),
+        ("one\ntwo\n\n", "two"),
+        (
+            "lego: brick x is not at /x\nslurmstepd: error: *** JOB 7 CANCELLED ***\n",
+            "lego: brick x is not at /x",
+        ),
+        ("lego-launch: no such profile\nlego: 2\n", "lego: 2"),
+        ("a\x1b[31mred\x07\n", "a[31mred"),
+        ("x" * 9999, "x" * 500),
+        ("l\u2019oc\u00e9an\r\n", "l\u2019oc\u00e9an"),
+    ],
+)
+def test_the_last_words(app: Any, said: str, words: str) -> None:
+    """One line that says why, as text and not at any length."""
+    assert words == sys.modules["jobs"].last(said)
+
+
 def test_titles_and_releases_are_text(tmp_path: Path) -> None:
     """Markup in what people read is shown and not obeyed."""
     evil = '"><script>alert(1)</script>'
@@ -360,7 +379,7 @@ def test_titles_and_releases_are_text(tmp_path: Path) -> None:
         for brick in first.offers
     )
     hostile = replace(first, title=evil, description=evil, offers=offers)
-    root = install(tmp_path, replace(DEPLOYMENT, profiles=(hostile,)), options(slurm=slurm()))
+    root = install(tmp_path, replace(DEPLOYMENT, profiles=(hostile,)), options(slurm=slurm(), hub=hub()))
     page = form(spawner(load(root)))
     assert "script" not in page.tags
     assert 6 == page.text.count(evil)
@@ -371,143 +390,8 @@ def test_without_a_choice_there_is_no_form(tmp_path: Path) -> None:
     """One profile without offers needs no page."""
     alone = replace(DEPLOYMENT, profiles=(replace(DEPLOYMENT.profiles[0], offers=()),))
     assert "" == asyncio.run(
-        spawner(load(install(tmp_path, alone, options(slurm=slurm())))).get_options_form()
+        spawner(load(install(tmp_path, alone, options(slurm=slurm(), hub=hub())))).get_options_form()
     )
-
-
-@dataclass
-class Answers:
-    """What a hub answered to the reports of sessions.
-
-    Attributes:
-        codes: status by the body that was sent.
-        before: traits of the spawner before anything was sent.
-        after: the same, after everything but the port was sent.
-        stranger: status of a port sent with a token of the user that is no session's.
-        nobody: status of a port sent without a token.
-        port: of the spawner, at last.
-        routes: handlers of the route.
-    """
-
-    codes: dict[str, int]
-    before: dict[str, Any]
-    after: dict[str, Any]
-    stranger: int
-    nobody: int
-    port: int
-    routes: list[Any]
-
-
-REFUSED = (
-    '{"exec_prefix": "id;"}',
-    '{"port": 40000, "exec_prefix": "id;"}',
-    '{"batch_query_cmd": "id"}',
-    '{"cmd": ["id"]}',
-    '{"user_options": {}}',
-    '{"port": "40000"}',
-    '{"port": 40000.0}',
-    '{"port": true}',
-    '{"port": null}',
-    '{"port": [40000]}',
-    '{"port": 1023}',
-    '{"port": 65536}',
-    '{"port": -1}',
-    "{}",
-    "[]",
-    '["port"]',
-    '"port"',
-    "40000",
-    "null",
-    "{",
-    "",
-)
-"""Bodies that no session sends."""
-
-
-async def reported(root: Path) -> Answers:
-    """Start the hub that was installed, with a user who has a session, and send it reports over HTTP."""
-    from jupyterhub import orm
-    from jupyterhub.app import JupyterHub
-    from tornado.httpclient import AsyncHTTPClient
-    from tornado.httpserver import HTTPServer
-    from tornado.testing import bind_unused_port
-
-    hub = JupyterHub()
-    await hub.initialize(["-f", str(root / "jupyterhub" / "jupyterhub_config.py"), "--log-level=CRITICAL"])
-    socket, number = bind_unused_port()
-    server = HTTPServer(hub.tornado_application)
-    server.add_socket(socket)
-    try:
-        ada = orm.User.find(hub.db, "ada")  # a member of a group of the example
-        user = hub.users[ada]
-        made = user.spawners[""]
-        made.api_token = user.new_api_token(note="Server at /user/ada/")
-
-        async def post(body: str, token: str) -> int:
-            answer = await AsyncHTTPClient().fetch(
-                f"http://127.0.0.1:{number}/hub/api/batchspawner",
-                method="POST",
-                body=body,
-                headers={"Authorization": f"token {token}"} if token else {},
-                raise_error=False,
-            )
-            return int(answer.code)
-
-        def traits() -> dict[str, Any]:
-            return {name: getattr(made, name) for name in ("exec_prefix", "batch_query_cmd", "cmd", "port")}
-
-        before = traits()
-        codes = {body: await post(body, made.api_token) for body in REFUSED}
-        after = traits()
-        good = '{"port": 40000}'
-        stranger, nobody = await post(good, user.new_api_token()), await post(good, "")
-        assert after == traits()
-        codes[good] = await post(good, made.api_token)
-        routes = [each[1] for each in hub.handlers if each[0] == "/hub/api/batchspawner"]
-        return Answers(codes, before, after, stranger, nobody, made.port, routes)
-    finally:
-        server.stop()
-        hub.db.close()
-
-
-@pytest.fixture
-def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
-    """Of a real hub, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    root = install(tmp_path / "root", DEPLOYMENT, {**everything(), "site_binds": []})
-    extra = root / "jupyterhub" / "jupyterhub_config.d" / "site.py"
-    extra.parent.mkdir()
-    extra.write_text(
-        "c.JupyterHub.db_url, c.JupyterHub.cookie_secret = 'sqlite://', bytes(32)\n"
-        "c.ConfigurableHTTPProxy.auth_token, c.JupyterHub.authenticator_class = 'x', 'dummy'\n"
-        "c.Authenticator.allow_all = True\n"
-    )
-    return asyncio.run(reported(root))
-
-
-def test_a_session_reports_its_port_and_nothing_else(answers: Answers) -> None:
-    """The token of a session sets a port of the spawner; anything else is answered with 400 and sets nothing."""
-    assert {**dict.fromkeys(REFUSED, 400), '{"port": 40000}': 201} == answers.codes
-    assert answers.before == answers.after
-    assert 40000 == answers.port
-    assert (403, 403) == (answers.stranger, answers.nobody)
-    assert ["PortHandler"] == [each.__name__ for each in answers.routes]
-
-
-def test_batchspawner_in_the_session_reports_what_the_hub_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program in the image sends a body that is not among those refused: a port, alone."""
-    from batchspawner import singleuser
-
-    sent: list[Any] = []
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", TOKEN)
-    monkeypatch.setattr(singleuser.requests, "post", lambda url, **more: sent.append((url, more["json"])))
-    monkeypatch.setattr(singleuser, "run_path", lambda *_, **__: None)
-    monkeypatch.setattr(sys, "argv", ["batchspawner-singleuser", "true"])
-    singleuser.main()
-    ((url, body),) = sent
-    assert url.endswith("/hub/api/batchspawner")
-    assert ["port"] == list(body)
-    assert (int, True) == (type(body["port"]), 1024 <= body["port"] <= 65535)
 
 
 def test_the_job_keeps_its_umask_and_its_log_to_itself(app: Any, tmp_path: Path) -> None:
@@ -528,6 +412,55 @@ def test_the_job_keeps_its_umask_and_its_log_to_itself(app: Any, tmp_path: Path)
         ["bash", "-s"], input=text, capture_output=True, text=True, umask=0o022, check=False
     )
     assert (0, "0022\n") == (piped.returncode, piped.stdout)
+
+
+def really(app: Any, **commands: str) -> Any:
+    """A spawner whose commands are run: those that it is given, as the user of the tests."""
+    made = spawner(app)
+    del made.run_command
+    made.exec_prefix, made.startup_poll_interval = "", 0.05
+    made.batch_submit_cmd, made.batch_query_cmd = "cat > /dev/null; echo 7", "echo PENDING"
+    for name, command in commands.items():
+        setattr(made, f"batch_{name}_cmd", command)
+    made.user_options = {}
+    return made
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [{"query": "sleep 1; echo PENDING"}, {"submit": "cat > /dev/null; sleep 1; echo 7"}, {}],
+    ids=["while Slurm is asked", "while it takes the job", "in between"],
+)
+def test_a_start_that_is_given_up_leaves_the_number_of_its_job(app: Any, commands: dict[str, str]) -> None:
+    """JupyterHub gives up after a time, wherever it is, and then cancels the job, of which it has to know."""
+    made = really(app, **commands)
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(made.start(), timeout=0.4)
+        assert "7" == made.job_id
+        assert await made.poll() is None
+
+    asyncio.run(main())
+
+
+def test_commands_get_nothing_of_the_hub(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what they need to run: they run as the user, who can look at them."""
+    monkeypatch.setenv("CONFIGPROXY_AUTH_TOKEN", "secret")
+    monkeypatch.setenv("JUPYTERHUB_CRYPT_KEY", "secret")
+    monkeypatch.setenv("SLURM_CONF", "/etc/slurm/slurm.conf")
+    made = really(app)
+
+    async def variables(env: dict[str, str] | None = None) -> dict[str, str]:
+        said = await made.run_command("env", env=env)
+        return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+    asked = asyncio.run(variables())
+    assert "secret" not in asked.values()
+    assert ("/etc/slurm/slurm.conf", os.environ["PATH"]) == (asked["SLURM_CONF"], asked["PATH"])
+    submitted = asyncio.run(variables(made.get_env()))
+    assert "secret" not in submitted.values()
+    assert (TOKEN, "/home/ada") == (submitted["JUPYTERHUB_API_TOKEN"], submitted["HOME"])
 
 
 def check_shell(text: str, dialect: str) -> str:

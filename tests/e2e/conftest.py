@@ -15,18 +15,24 @@ from tests.e2e import lab_images
 from tests.e2e.centre import Centre, compiled, mirrored
 from tests.e2e.docker import Docker
 from tests.e2e.engine import Engine
+from tests.e2e.hpc_root import HPC, prepare
 from tests.e2e.images import PREFIXES, published
 from tests.e2e.lab_images import Layers
 from tests.e2e.lab_root import LAB
-from tests.e2e.namespace import CannotRun
+from tests.e2e.machine import Machine
+from tests.e2e.machine import entered as machine_entered
+from tests.e2e.namespace import CannotRun, Namespace
 from tests.e2e.podman import Podman
 from tests.e2e.root import Root, entered, kept, obstacle
+from tests.e2e.slurm import Slurm
+from tests.e2e.slurm import running as slurm_running
 from tests.images.oci import Built
 from tests.images.registry import NoRegistry
 
 if TYPE_CHECKING:  # these need requests, which not everybody has who runs no test here
     from tests.e2e.docker_centre import Centre as DockerCentre
     from tests.e2e.docker_centre import Shelf
+    from tests.e2e.hpc_centre import HpcCentre
     from tests.e2e.visitor import User
 
 HERE = Path(__file__).parent
@@ -57,7 +63,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     reason = obstacle() if os.environ.get("LEGO_E2E") == "1" else WHY
     if (
         not reason
-        and module_path.name.startswith("test_compose")
+        and module_path.name.startswith(("test_compose", "test_apptainer"))
         and importlib.util.find_spec("requests") is None
     ):
         reason = "no requests: pip install 'lego-compile[conformance]'"
@@ -159,17 +165,25 @@ def shells(layers: Layers) -> Images:
 
 
 @contextmanager
-def stocked(engine: Engine, images: Images, shells: Images, layers: Layers) -> Iterator[Shelf]:
-    """A registry on an engine's machine: images without shells in bricks are below ``plain``, others ``shells``."""
+def opened(namespace: Namespace) -> Iterator[Shelf]:
+    """An empty registry for big images, in a network."""
     from tests.e2e.docker_centre import Shelf
 
     made = Shelf()
     with ExitStack() as ended:
-        with engine.root.namespace.network():
+        with namespace.network():
             try:
                 ended.enter_context(made)
             except NoRegistry as missing:
                 pytest.skip(str(missing))
+        yield made
+
+
+@contextmanager
+def stocked(engine: Engine, images: Images, shells: Images, layers: Layers) -> Iterator[Shelf]:
+    """A registry on an engine's machine: images without shells in bricks are below ``plain``, others ``shells``."""
+    with opened(engine.root.namespace) as made:
+        with engine.root.namespace.network():
             for shelf, every in (("plain", images), ("shells", shells)):
                 for (repository, tag), built in every.items():
                     made.put(f"{shelf}/{mirrored(repository)}", tag, built, dict(layers.blobs.values()))
@@ -231,4 +245,45 @@ def deployed(make: Make) -> Iterator[DockerCentre]:
 def visit(deployed: DockerCentre) -> Iterator[Visit]:
     """Log somebody in; for the whole file of tests, what it connects to is on the centre's machine."""
     with deployed.visits() as made:
+        yield made
+
+
+# ── a cluster ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A computer of a cluster, with Apptainer."""
+    try:
+        with machine_entered(BASE, HPC) as made:
+            judged(request, f"Apptainer {made.run('root', 'apptainer', 'version').stdout.strip()}")
+            prepare(made)
+            yield made
+    except CannotRun as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def hpc(
+    machine: Machine, images: Images, layers: Layers, tmp_path_factory: pytest.TempPathFactory
+) -> HpcCentre:
+    """A centre that its operator has installed on that machine, with all its images."""
+    from tests.e2e.hpc_centre import HpcCentre
+
+    with opened(machine.root.namespace) as registry:
+        with machine.network():
+            for (repository, tag), built in images.items():
+                registry.put(mirrored(repository), tag, built, dict(layers.blobs.values()))
+        centre = HpcCentre(machine, registry.host, tmp_path_factory.mktemp("hpc"), "hpc")
+        centre.compile()
+        centre.install()
+        centre.materialize()
+    return centre
+
+
+@pytest.fixture(scope="session")
+def slurm(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Slurm]:
+    """The scheduler of that cluster, which runs."""
+    with slurm_running(machine) as made:
+        judged(request, made.version())
         yield made

@@ -183,7 +183,7 @@ def _lab() -> Tree:
 
 
 def _lab_facts(versions: Mapping[str, Any]) -> dict[str, Any]:
-    provides = {each: versions["lab"][each] for each in ("jupyterhub", "jupyterlab")}
+    provides = {each: versions["lab"][each] for each in ("jupyterhub", "jupyterlab", "batchspawner")}
     return {
         "name": "lab", "home": HOME, "user": "1000:100", "conda": "/opt/conda", "glibc": versions["glibc"],
         "environments": ["/opt/bricks", "/srv/conda/envs"], "provides": provides,

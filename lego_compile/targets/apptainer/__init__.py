@@ -11,6 +11,7 @@ from typing import Any
 from lego_compile.targets import Target, without_versions
 from lego_compile.targets.apptainer.check import check, needs
 from lego_compile.targets.apptainer.emit import emit
+from lego_compile.targets.apptainer.files import invites, obeys
 from lego_compile.targets.apptainer.lift import lift
 from lego_compile.targets.apptainer.lower import lower
 
@@ -39,8 +40,9 @@ UNSAID: Mapping[str, Mapping[str, Any]] = {
 
 
 def settle(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, with the scheduler whose block is there, and the block of the scheduler that is named."""
+    """The options, with the store, the scheduler whose block is there, and the block of the one that is named."""
     options = without_versions(declared)
+    options["store"] = options["store"] or f"{options['root']}/store"
     said = [name for name in UNSAID if options[name] is not None]
     options["scheduler"] = options["scheduler"] or next(iter(said), None)
     if options["scheduler"] is not None and not said:
@@ -57,5 +59,7 @@ TARGET = Target(
     needs=needs,
     check=check,
     settle=settle,
+    obeys=obeys,
+    invites=invites,
     own_home=True,
 )

@@ -11,6 +11,7 @@ from lego_compile.ir.features import Need
 from lego_compile.ir.model import Composition, DataMount, Deployment
 from lego_compile.targets import Options
 from lego_compile.targets.apptainer.check_jobs import HERE, check_jobs
+from lego_compile.targets.apptainer.files import FOLDERS
 
 MANY_BRICKS = 30  # about 27 ms and one squashfuse process each
 OURS = ("/run/lego", "/usr/local/etc/ipython")
@@ -39,7 +40,10 @@ _SOURCE = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _SPECIAL = (
     "APPEND_PATH", "PREPEND_PATH", "PATH", "APPEND_LD_LIBRARY_PATH", "PREPEND_LD_LIBRARY_PATH", "LD_LIBRARY_PATH",
     "EUID", "GID", "HOME", "IFS", "OPTIND", "PWD", "UID", "PROMPT_COMMAND",
+    "PPID", "SHLVL", "_", "OLDPWD", "SHELLOPTS", "BASHOPTS", "BASHPID", "BASH_VERSINFO", "LINENO", "RANDOM", "SECONDS",
+    "HISTCMD", "POSIXLY_CORRECT", "OPTERR", "PS1", "PS2",
 )  # fmt: skip
+_OF_JOB = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 _PREFIXES = ("APPTAINER_", "APPTAINERENV_", "SINGULARITY_", "SINGULARITYENV_", "SING_USER_DEFINED_")
 
 
@@ -65,6 +69,7 @@ def needs(asked: Iterable[Need], options: Options) -> Iterator[Need]:
 def check(deployment: Deployment, options: Options, report: Report) -> None:
     """Report options that contradict the spec or surprise, and what cannot be expressed (LC408, LC601-LC603)."""
     check_jobs(deployment, options, report)
+    _check_places(options, report)
     for index, bind in enumerate(options["site_binds"]):
         _check_bind(bind, (*HERE, "site_binds", index), deployment, report)
     seen: set[str] = set()
@@ -74,6 +79,22 @@ def check(deployment: Deployment, options: Options, report: Report) -> None:
             if data.name not in seen:
                 seen.add(data.name)
                 _check_data(data, report)
+
+
+def _check_places(options: Options, report: Report) -> None:
+    """The installed folder is made equal to what is compiled: nothing else may be in it but a store of its own."""
+    root, store = options["root"], options["store"]
+    top = store[len(root) + 1 :].partition("/")[0] if inside(store, root) else ""
+    if inside(root, store) or top in FOLDERS:
+        what = "holds" if inside(root, store) else "lies among"
+        report.add("LC601", f"the store {store!r} {what} the installed files, which `rsync --delete` keeps in order",
+                   (*HERE, "store"), related=(Label((*HERE, "root"), "where they are installed"),),
+                   help=f"write `store: {root}/store`, or a directory elsewhere")  # fmt: skip
+    for key in ("authfile", "executable"):
+        if options[key] is not None and inside(options[key], root):
+            report.add("LC601", f"`{key}` is in the folder of the installed files, where it would be deleted",
+                       (*HERE, key), related=(Label((*HERE, "root"), "where they are installed"),),
+                       help="keep it elsewhere")  # fmt: skip
 
 
 def _check_bind(bind: str, here: Path, deployment: Deployment, report: Report) -> None:
@@ -139,14 +160,17 @@ def _check_profile(profile: Composition, report: Report) -> None:
         report.add("LC603", f"profile {profile.slug!r} may mount {count} bricks, each with a process of its own",
                    (*profile.origin, "bricks"), key=True,
                    help="count on a second more for every 30; two profiles with fewer start faster")  # fmt: skip
-    for name, value in profile.environment:
+    for name, _ in profile.environment:
         words = ""
         if name in OF_LAUNCHER:
             words = f"variable `{name}` is set by lego-launch, and sessions depend on its value"
-        elif name in _SPECIAL or name.startswith(_PREFIXES) or (name == "PS1" and not value):
+        elif name in _SPECIAL or name.startswith(_PREFIXES):
             words = f"variable `{name}` means something to Apptainer and does not arrive as it is"
         if words:
             report.add("LC602", words, (*profile.origin, "environment", name), key=True, help="remove it")
+        elif name in _OF_JOB or name.startswith(("SLURM_", "OAR_")):
+            words = f"variable `{name}` is the scheduler's for each job, and every session gets this value instead"
+            report.add("LC603", words, (*profile.origin, "environment", name), key=True, help="remove it")
 
 
 def _check_data(data: DataMount, report: Report) -> None:

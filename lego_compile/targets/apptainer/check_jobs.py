@@ -17,6 +17,9 @@ FOR_HUB = ("batchspawner", "jupyterhub")
 """What a system image needs for sessions that a hub starts as jobs (jupyterhub/batchspawner:README.md)."""
 
 _URL = re.compile(r"(https?)://([^:/]*)(?::([0-9]+))?(?:/.*)?")
+_OF_PROXY = (8000, 8001)
+"""For users, and for the hub (jupyterhub/jupyterhub:jupyterhub/{app,proxy}.py, ``bind_url`` and ``api_url``)."""
+
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|0\.0\.0\.0")
 
 
@@ -43,12 +46,16 @@ def check_jobs(deployment: Deployment, options: Options, report: Report) -> None
         # OSC/ood_core:lib/ood_core/job/adapters has many, and none for OAR
         report.add("LC601", f"Open OnDemand cannot submit jobs of {SCHEDULERS[scheduler]}", (*HERE, "ondemand"),
                    key=True, help="remove `ondemand:`")  # fmt: skip
+    elif options["ondemand"] is not None and options["ondemand"]["url"] is None:
+        report.add("LC603", "sessions take requests from the web pages of every site", (*HERE, "ondemand"), key=True,
+                   help="add `url:`, where users reach Open OnDemand")  # fmt: skip
     _check_exceptions(deployment, scheduler, options[scheduler], report)
     for profile in deployment.profiles:
         _check_cores(profile, scheduler, report)
     if options["hub"] is not None:
         _check_page(deployment, options, report)
         _check_hub(options["hub"], report)
+        _check_groups(deployment, report)
         told: set[Path] = set()
         for system in (profile.system for profile in deployment.profiles):
             if system.origin not in told:  # profiles may share the entry
@@ -66,20 +73,45 @@ def _check_exceptions(
                        (*HERE, scheduler, "profiles", slug), key=True,
                        related=(Label(("center", "profiles"), "the profiles", key=True),),
                        help="the profiles are " + ", ".join(map(repr, known)))  # fmt: skip
-    _check_time(block["time"], scheduler, (*HERE, scheduler, "time"), report)
-    for slug, exceptions in block["profiles"].items():
-        _check_time(exceptions["time"], scheduler, (*HERE, scheduler, "profiles", slug, "time"), report)
+    for words, here in (
+        (block, (*HERE, scheduler)),
+        *((each, (*HERE, scheduler, "profiles", slug)) for slug, each in block["profiles"].items()),
+    ):
+        _check_time(words["time"], scheduler, (*here, "time"), report)
+        if scheduler == "oar":
+            _check_properties(words["properties"], (*here, "properties"), report)
 
 
 def _check_time(time: str | None, scheduler: str, here: Path, report: Report) -> None:
-    """Zero is no limit to Slurm (SchedMD/slurm:doc/man/man1/sbatch.1), which is not what it looks like."""
-    if time is not None and not time.strip("0:-"):
-        words = {
-            "slurm": f"a session of {time!r} has no time limit at all: zero means so to Slurm",
-            "oar": f"a session of {time!r} ends before it starts",
-        }
-        report.add("LC601", words[scheduler], here,
-                   help='write how long a session may last, such as "08:00:00"')  # fmt: skip
+    """Zero is no limit to Slurm (SchedMD/slurm:doc/man/man1/sbatch.1), which is not what it looks like.
+
+    A job of OAR is asked to end a minute before its time is over.
+    """
+    if time is None:
+        return
+    words = ""
+    if scheduler == "slurm" and not time.strip("0:-"):
+        words = f"a session of {time!r} has no time limit at all: zero means so to Slurm"
+    elif scheduler == "oar":
+        hours, minutes, seconds = map(int, time.split(":"))
+        if hours * 3600 + minutes * 60 + seconds < 120:
+            words = f"a session of {time!r} is asked to end when it starts"
+    if words:
+        report.add("LC601", words, here, help='write how long a session may last, such as "08:00:00"')
+
+
+def _check_properties(text: str | None, here: Path, report: Report) -> None:
+    """OAR puts it between parentheses, into a query (oar-team/oar:sources/core/qfunctions/oarsub)."""
+    if text is None:
+        return
+    outside = text.split("'")[::2]
+    depth = lowest = 0
+    for sign in "".join(outside):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        lowest = min(lowest, depth)
+    if text.count("'") % 2 or depth or lowest < 0:
+        report.add("LC601", f"{text!r} opens a quote or a parenthesis that it does not close, or closes another one",
+                   here, help="write a condition such as `cluster='dahu' and (gpu_count > 0 or n_cores >= 16)`")  # fmt: skip
 
 
 def _check_cores(profile: Composition, scheduler: str, report: Report) -> None:
@@ -97,6 +129,19 @@ def _check_cores(profile: Composition, scheduler: str, report: Report) -> None:
             f"{SCHEDULERS[scheduler]} allots whole cores: profile {profile.slug!r} gets {cores} instead of "
         )
         report.add("LC603", words + str(limits.cpu / 1000), here)
+
+
+def _check_groups(deployment: Deployment, report: Report) -> None:
+    """Who is in a group that lists nobody is for the authenticator to say; JupyterHub's default one, PAM, does not."""
+    listed = {name for name, users in deployment.groups if users}
+    for profile in deployment.profiles:
+        unknown = [name for name in profile.groups if name not in listed]
+        if unknown:
+            words = f"nobody is in group {unknown[0]!r} unless the authenticator of the hub puts people there"
+            report.add("LC603", words, (*profile.origin, "groups"),
+                       help="list `users:` of the group, or use an authenticator that manages groups, which PAM "
+                       "does not")  # fmt: skip
+            return
 
 
 def _check_page(deployment: Deployment, options: Options, report: Report) -> None:
@@ -140,6 +185,12 @@ def _check_hub(hub: Mapping[str, Any], report: Report) -> None:
         report.add(
             "LC601", words, here, help=f"write `url: http://{host or 'HOST'}:8081`, with the hub's port"
         )
+    elif int(port) in _OF_PROXY:
+        report.add("LC601", f"the hub's proxy listens on port {port}, and so the hub cannot", here,
+                   help=f"write `url: http://{host}:8081`, or another port")  # fmt: skip
+    elif int(port) < 1024:
+        report.add("LC603", f"only root may listen on port {port}", here,
+                   help=f"write `url: http://{host}:8081`, or another port above 1023")  # fmt: skip
     elif _LOOPBACK.fullmatch(host):
         report.add("LC603", f"{url!r} is another machine on every compute node", here,
                    help="write the hub's name in the network of the compute nodes")  # fmt: skip

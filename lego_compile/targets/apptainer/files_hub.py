@@ -36,6 +36,7 @@ def fixed_hub(data: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     chosen = ((SPAWNERS, hub.get("spawner")), (SCHEDULERS, data.get("scheduler")))
     more = [("apptainer", names[word]) for names, word in chosen if isinstance(word, str) and word in names]
     found = {f"jupyterhub/{name}": (folder, name) for folder, name in (*ALWAYS, *more)}
+    found["bin/lego-log"] = ("apptainer", "lego-log")
     if data.get("scheduler") == "oar":
         found["bin/lego-oarsub"] = ("apptainer", "lego-oarsub")
     if hub.get("spawner") == "moss":

@@ -68,7 +68,7 @@ def _programs(profile: Composition) -> Iterator[dict[str, Any]]:
                     "brick": brick.name,
                     "title": brick.title,
                     "offered": offered,
-                    "path": f"{brick.prefix}/bin/{program}",
+                    "program": program,
                 }
 
 

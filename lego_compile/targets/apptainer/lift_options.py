@@ -22,7 +22,7 @@ def read_options(reading: Reading) -> tuple[dict[str, Any], dict[Path, Path]]:
         "runtime": one_of(reading, ("apptainer", "singularity"), "runtime"),
         "executable": maybe_text(reading, "executable"),
         "root": reading.text("root"),
-        "store": maybe_text(reading, "store"),
+        "store": reading.text("store"),
         "format": one_of(reading, ("sif", "squashfs"), "format"),
         "authfile": maybe_text(reading, "authfile"),
         "site_binds": list(texts(reading, "site_binds")),

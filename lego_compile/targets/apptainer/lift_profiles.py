@@ -25,7 +25,8 @@ _PINNED = re.compile(r"([^@\s/]+(?:/[^@\s/:]+)+)(?::([A-Za-z0-9_][A-Za-z0-9._-]*
 # or sets them otherwise (internal/pkg/runtime/engine/apptainer/process_linux.go, injectEnvHandler; PROMPT_COMMAND:
 # internal/pkg/util/fs/files/action_scripts.go). An empty value is exported like any other.
 _SPECIAL = re.compile(
-    r"((APPEND_|PREPEND_)?(LD_LIBRARY_)?PATH|EUID|GID|HOME|IFS|OPTIND|PWD|UID|PROMPT_COMMAND"
+    r"((APPEND_|PREPEND_)?(LD_LIBRARY_)?PATH|EUID|GID|HOME|IFS|OPTIND|OPTERR|PWD|OLDPWD|UID|PPID|PROMPT_COMMAND|PS[12]|_"
+    r"|SHLVL|SHELLOPTS|BASHOPTS|BASHPID|BASH_VERSINFO|LINENO|RANDOM|SECONDS|HISTCMD|POSIXLY_CORRECT"
     r"|(APPTAINER|SINGULARITY)(ENV)?_.*|SING_USER_DEFINED_.*)"
 )
 

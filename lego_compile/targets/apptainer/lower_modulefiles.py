@@ -52,7 +52,7 @@ def _programs(profile: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 "brick": brick["name"],
                 "title": brick["title"],
                 "offered": offered,
-                "path": f"{brick['prefix']}/bin/{program}",
+                "program": program,
             }
 
 

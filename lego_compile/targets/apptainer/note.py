@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from posixpath import join
 from typing import Any
 
 from lego_compile.targets.assets import asset
@@ -12,12 +11,12 @@ NAME = "OPERATE.md"
 _COMMANDS = {"slurm": ("sbatch", "squeue", "scancel"), "oar": ("oarsub", "oarstat", "oardel")}
 _JOBS = {
     "slurm": """\
-- `sbatch @root@/batch/@profile@.sh python3 program.py` is the same as a job; without a command it is a
-  JupyterLab, and its log says how to reach it.
+- `sbatch @root@/batch/@profile@.sh --in @brick@ @program@ FILE` is the same as a job; without a command it
+  is a JupyterLab, and its log says how to reach it.
 """,
     "oar": """\
-- `oarsub -S "@root@/batch/@profile@.sh python3 program.py"` is the same as a job; without a command it is a
-  JupyterLab, and its log says how to reach it.
+- `oarsub -S "@root@/batch/@profile@.sh --in @brick@ @program@ FILE"` is the same as a job; without a
+  command it is a JupyterLab, and its log says how to reach it.
 """,
 }
 _HUB = """
@@ -30,10 +29,17 @@ $ /opt/jupyterhub/bin/jupyterhub --config @root@/jupyterhub/jupyterhub_config.py
 
 - It needs JupyterHub 5.3 and batchspawner 1.3 or later, configurable-http-proxy, and the commands of @scheduler@.
   It runs in a directory of its own, which only its user reads: its database, the key of its cookies.
-- What only the site knows is in `jupyterhub_config.d/*.py` beside that file (this is obeyed, and not proven): who logs
-  in and how (JupyterHub asks PAM unless it is told otherwise), TLS, the database, the proxy. `rsync --delete` would
-  remove it: keep it in the folder that is copied.
-- Jobs are submitted as their users, by `sudo -E -u USER`. For a hub that runs as the user `jupyterhub`:
+- What only the site knows is in `jupyterhub_config.d/*.py` beside that file, which is obeyed and not proven; keep it in
+  the folder that is copied, because `rsync --delete` removes what is not there. **Nobody is let in until a file there
+  says who may**, such as `c.PAMAuthenticator.allowed_groups = {"GROUP"}` (a hub that is not root needs more than PAM to
+  check passwords). TLS, the database and the proxy belong there too; so does `c.JupyterHub.subdomain_host`, without
+  which the pages of one user's session are of one origin with those of the hub. Between the hub, its proxy and the
+  nodes HTTP is plain, with tokens in it: the network is the cluster's own.
+- Profiles for groups: members are those whom the specification lists; of a group that lists nobody, those whom the
+  authenticator puts there (`c.Authenticator.manage_groups`), and those who are there in the hub's database.
+- Jobs are submitted as their users, by `sudo -E -u USER`. For a hub that runs as the user `jupyterhub`, and users who
+  are all in one Unix group, which the owner of this software and system accounts are not in; with the paths that
+  the commands have on that machine:
 
   ```
   @sudoers@
@@ -42,6 +48,9 @@ $ /opt/jupyterhub/bin/jupyterhub --config @root@/jupyterhub/jupyterhub_config.py
 - A restart of the hub ends no session. What a session says is in `~/.jupyterhub-JOB.log` of its user, for that user
   alone.
 """
+_PROGRAMS = {"python": "python", "R": "R", "julia": "julia"}
+_RESTART = """ The hub reads the profiles when
+it starts: restart it at last. Sessions go on meanwhile."""
 _ONDEMAND = """
 ## Open OnDemand
 
@@ -49,8 +58,8 @@ _ONDEMAND = """
 $ rsync --archive --delete @root@/ondemand/ /var/www/ood/apps/sys/lego-@center@/
 ```
 
-On the web server, after each change. `host_regex` of its `ood_portal.yml` has to match the compute nodes, and these have
-`nc` (netcat), by which its job scripts look for a port.
+On the web server, after each change. `host_regex` of its `ood_portal.yml` has to match the compute nodes, and these
+have `nc` (netcat), by which its job scripts look for a port.
 """
 _PACKAGES = {
     "batchspawner": "jupyterhub batchspawner",
@@ -66,24 +75,27 @@ def note(data: Mapping[str, Any]) -> str:
         data: of composition.json.
     """
     scheduler, hub = data.get("scheduler"), data.get("hub")
-    root, store = data["root"], data.get("store")
+    root, store = data["root"], data["store"]
     runtime, authfile = data["runtime"], data.get("authfile")
     credentials = f"- The registry asks for credentials: `{runtime} registry login` writes `{authfile}`.\n"
-    default = next((each["slug"] for each in data["profiles"] if each["default"]), "")
+    default = next((each for each in data["profiles"] if each["default"]), {"slug": "", "bricks": []})
+    brick = next(iter(default["bricks"]), None)
+    language = next((kernel["language"] for kernel in brick["kernels"]), "") if brick else ""
     parts = {
         "hub": _HUB if hub else "",
         "ondemand": _ONDEMAND if data.get("ondemand") else "",
         "jobs": _JOBS.get(scheduler or "", ""),
         "credentials": credentials if authfile else "",
         "allowed": "\n".join(f"- {each}" for each in allowed(data)),
-        "keep": ""
-        if store is None or not store.startswith(f"{root}/")
-        else f" --exclude=/{store[len(root) + 1 :]}",
+        "keep": f" --exclude={store[len(root) :]}" if store.startswith(f"{root}/") else "",
+        "restart": _RESTART if hub else "",
         "packages": _PACKAGES[hub["spawner"]] if hub else "",
-        "sudoers": _sudoers(scheduler, root) if scheduler else "",
+        "sudoers": _sudoers(scheduler, root, hub["spawner"]) if hub and scheduler else "",
         "scheduler": {"slurm": "Slurm", "oar": "OAR"}.get(scheduler or "", ""),
-        "store": store or join(root, "store"),
-        "profile": default,
+        "store": store,
+        "profile": default["slug"],
+        "brick": brick["name"] if brick else "BRICK",
+        "program": _PROGRAMS.get(language, "PROGRAM"),
         "center": data["center"],
         "root": root,
     }
@@ -123,14 +135,16 @@ def allowed(data: Mapping[str, Any]) -> Iterator[str]:
     if data.get("scheduler"):
         yield "a disk of each compute node for sessions: `SLURM_TMPDIR`, `TMPDIR` or `/tmp`"
     if data.get("hub"):
-        yield "sudo for the hub's user, as below"
+        yield f"sudo for the hub's user: `{_sudoers(data['scheduler'], data['root'], data['hub']['spawner'])}`"
         yield f"compute nodes reach the hub at {data['hub'].get('url', 'its address')}, and the hub's proxy their ports"
 
 
-def _sudoers(scheduler: str, root: str) -> str:
-    """The rule for the commands that the hub runs as its users, with the session's variables (``SETENV``)."""
+def _sudoers(scheduler: str, root: str, spawner: str) -> str:
+    """The rule for what the hub runs as its users, with the session's variables (``SETENV``); for nobody else."""
     commands = [f"/usr/bin/{name}" for name in _COMMANDS[scheduler]]
     if scheduler == "oar":
         commands[0] = f"{root}/bin/lego-oarsub"
-    commands.append("/usr/bin/timeout 5 find *")  # the log of a session that ended at once
-    return f"jupyterhub ALL=(ALL:ALL,!root) NOPASSWD:SETENV: {', '.join(commands)}"
+    if spawner == "moss":
+        commands.append("/usr/bin/sinfo")  # its form asks what there is
+    commands.append(f"{root}/bin/lego-log")
+    return f"jupyterhub ALL=(%GROUP) NOPASSWD:SETENV: {', '.join(commands)}"

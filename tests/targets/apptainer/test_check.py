@@ -50,7 +50,9 @@ def whole_cores() -> Deployment:
     """The example, in which no profile asks for a part of a core."""
     return replace(
         example(),
-        profiles=tuple(replace(each, limits=replace(each.limits, cpu=4000)) for each in example().profiles),
+        profiles=tuple(
+            replace(each, limits=replace(each.limits, cpu=4000), groups=()) for each in example().profiles
+        ),
     )
 
 
@@ -58,7 +60,7 @@ def oar_cores() -> Deployment:
     """The example, in which no profile asks for what OAR gives otherwise."""
     limits = (replace(each.limits, cpu=4000 if not each.limits.gpus else None) for each in example().profiles)
     pairs = zip(example().profiles, limits, strict=True)
-    return replace(example(), profiles=tuple(replace(each, limits=limit) for each, limit in pairs))
+    return replace(example(), profiles=tuple(replace(each, limits=limit, groups=()) for each, limit in pairs))
 
 
 def in_first(**changes: Any) -> Deployment:
@@ -116,8 +118,67 @@ def test_the_hub_answers_on_a_port_in_plain_http(url: str, words: str) -> None:
     assert f"http://{url.split('/')[2].split(':')[0]}:8081" in (only.help or "")
 
 
-@pytest.mark.parametrize("port", [1, 8081, 65535])
-def test_every_port_will_do(port: int) -> None:
+@pytest.mark.parametrize(("port", "code"), [(8000, "LC601"), (8001, "LC601"), (80, "LC603"), (1023, "LC603")])
+def test_a_port_that_is_somebody_elses(port: int, code: str) -> None:
+    """The proxy has two, and those of root are no hub's."""
+    chosen = options(slurm=slurm(), hub=hub(url=f"http://hub.example.org:{port}"))
+    assert [(code, (*HERE, "hub", "url"))] == found(whole_cores(), chosen)
+
+
+def test_who_is_in_a_group_has_to_be_said() -> None:
+    """By the spec or by the authenticator; JupyterHub's own one says nothing."""
+    closed = in_first(groups=("m1",), limits=replace(example().profiles[0].limits, cpu=4000))
+    assert [("LC603", ("groups",))] == found(closed, options(slurm=slurm(profiles={}), hub=hub()))
+    assert [] == found(closed, options(slurm=slurm(profiles={})))
+    listed = replace(closed, groups=(("m1", ("ada",)),))
+    assert [] == found(listed, options(slurm=slurm(profiles={}), hub=hub()))
+
+
+@pytest.mark.parametrize(
+    "store", ["/opt/lego/grenoble", "/opt/lego", "/opt/lego/grenoble/bin", "/opt/lego/grenoble/kernels/x"]
+)
+def test_the_store_is_not_among_the_files(store: str) -> None:
+    """What is installed is made equal to what is compiled: images would be deleted, or files not be installed."""
+    assert [("LC601", (*HERE, "store"))] == found(example(), options(store=store))
+
+
+@pytest.mark.parametrize(
+    "store", ["/opt/lego/grenoble/store", "/opt/lego/grenoble/images/sif", "/opt/lego/grenoble2"]
+)
+def test_a_store_of_its_own_is_fine(store: str) -> None:
+    """Below the installed files in a folder that is none of ours, or elsewhere."""
+    assert [] == found(example(), options(store=store))
+
+
+@pytest.mark.parametrize("key", ["authfile", "executable"])
+def test_what_is_the_sites_is_not_among_the_files(key: str) -> None:
+    """It would be deleted at the next installation."""
+    assert [("LC601", (*HERE, key))] == found(example(), options(**{key: "/opt/lego/grenoble/x"}))
+
+
+def test_an_app_says_where_its_users_come_from() -> None:
+    """Without it, any web page may speak to a session."""
+    open_to_all = options(slurm=slurm(), ondemand={"cluster": "dahu", "url": None})
+    assert [("LC603", (*HERE, "ondemand"))] == found(whole_cores(), open_to_all)
+
+
+@pytest.mark.parametrize("text", ["cluster='a", "1=1) OR (1=1", "(a=1", "a=1)", "a='(' and b=')"])
+def test_a_condition_is_whole(text: str) -> None:
+    """OAR puts it between parentheses: what closes them would undo the site's own condition."""
+    place = (*HERE, "oar", "properties")
+    assert [("LC601", place)] == found(oar_cores(), options(oar=oar(properties=text, profiles={})))
+    fine = "cluster='it)' and (a=1 or (b='(' and c=2))"
+    assert [] == found(oar_cores(), options(oar=oar(properties=fine)))
+
+
+@pytest.mark.parametrize("name", ["CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "OAR_NODEFILE"])
+def test_a_variable_of_the_scheduler_is_a_warning(name: str) -> None:
+    """A profile's value would come before that of the job: every session would use one GPU."""
+    assert [("LC603", ("environment", name))] == found(in_first(environment=((name, "3"),)), options())
+
+
+@pytest.mark.parametrize("port", [1024, 8081, 65535])
+def test_every_other_port_will_do(port: int) -> None:
     """A plain address with any port that exists is silent."""
     chosen = options(slurm=slurm(), hub=hub(url=f"http://hub.example.org:{port}/hub"))
     assert [] == found(whole_cores(), chosen)
@@ -135,10 +196,11 @@ def test_no_time_is_no_limit(time: str) -> None:
 
 
 def test_a_job_of_oar_takes_its_time() -> None:
-    """A session of no time ends before it starts."""
-    assert [("LC601", (*HERE, "oar", "time"))] == found(
-        oar_cores(), options(oar=oar(time="0:00:00", profiles={}))
-    )
+    """It is asked to end a minute before: one that is shorter would be when it starts."""
+    for time in ("0:00:00", "0:01:59"):
+        chosen = options(oar=oar(time=time, profiles={}))
+        assert [("LC601", (*HERE, "oar", "time"))] == found(oar_cores(), chosen)
+    assert [] == found(oar_cores(), options(oar=oar(time="0:02:00", profiles={})))
 
 
 def test_jobs_are_of_one_scheduler() -> None:
@@ -273,7 +335,7 @@ def test_many_bricks_are_a_warning() -> None:
     "name",
     [
         "PREPEND_PATH", "PREPEND_LD_LIBRARY_PATH", "LD_LIBRARY_PATH", "UID", "IFS", "PROMPT_COMMAND",
-        "APPTAINER_BIND", "APPTAINERENV_X", "SINGULARITY_NAME", "SINGULARITYENV_X", "SING_USER_DEFINED_PATH",
+        "PPID", "SHLVL", "_", "PS1", "SHELLOPTS", "APPTAINER_BIND", "APPTAINERENV_X", "SINGULARITY_NAME", "SINGULARITYENV_X", "SING_USER_DEFINED_PATH",
     ],
 )  # fmt: skip
 def test_variables_that_do_not_arrive_are_refused(name: str) -> None:
@@ -302,10 +364,9 @@ def test_variables_of_the_launcher_are_refused(name: str) -> None:
 
 
 def test_an_empty_variable_arrives() -> None:
-    """Empty is a value like others, except for the prompt, which Apptainer sets when it is empty."""
-    fine = (("FOO", ""), ("JUPYTER_PATH", ""), ("PS1", "> "), ("SINGULAR", ""), ("TMPDIR", ""))
+    """Empty is a value like others."""
+    fine = (("FOO", ""), ("JUPYTER_PATH", ""), ("SINGULAR", ""), ("TMPDIR", ""))
     assert [] == found(in_first(environment=fine), options())
-    assert [("LC602", ("environment", "PS1"))] == found(in_first(environment=(("PS1", ""),)), options())
 
 
 def with_system(*provides: str) -> Deployment:

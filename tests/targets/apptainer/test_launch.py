@@ -39,6 +39,7 @@ class Session:
         mounts: fields of each ``--mount``; a field without a value is its own value.
         system: the root image.
         guarded: prefixes, then directories, that the guard looks for.
+        here: where the command starts; empty at home.
         command: what runs in the session.
     """
 
@@ -47,6 +48,7 @@ class Session:
     mounts: list[dict[str, str]]
     system: str
     guarded: tuple[list[str], list[str]]
+    here: str
     command: list[str]
 
 
@@ -71,7 +73,12 @@ def parsed(line: str) -> Session:
     first = words.index("--")
     second = words.index("--", first + 1)
     return Session(
-        environment, flags, mounts, system, (words[5:first], words[first + 1 : second]), words[second + 1 :]
+        environment,
+        flags,
+        mounts,
+        system,
+        (words[5:first], words[first + 1 : second]),
+        *(words[second + 1], words[second + 2 :]),
     )
 
 

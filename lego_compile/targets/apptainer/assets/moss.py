@@ -112,7 +112,7 @@ class LegoMOSlurmSpawner(jobs.LegoSlurmSpawner, MOSlurmSpawner):
 
     @staticmethod
     async def create_options_form(spawner: Any) -> str:
-        """The form; jupyterhub_moss asks the request where the hub is, and JupyterHub 5.3 shows it again without one."""
+        """The form; jupyterhub_moss asks a request where the hub is, and JupyterHub 5.3 shows it again without one."""
         spawner.handler = spawner.handler or SimpleNamespace(hub=spawner.hub)
         return str(await MOSlurmSpawner.create_options_form(spawner))
 
@@ -184,9 +184,10 @@ def understood(options: Any) -> UserOptions:
     """
     if not isinstance(options, dict):
         raise choice.refusal(400, "the options are not those of the form")
-    foreign = [str(key)[:50] for key in options if key not in OF_USERS]
-    if foreign:
-        raise choice.refusal(400, f"this hub starts its own profiles alone, and takes no {foreign[0]!r}")
+    for key in options:
+        if key not in OF_USERS:
+            what = key if key in UserOptions.model_fields else "such option"
+            raise choice.refusal(400, f"this hub starts its own profiles alone, and takes no {what}")
     try:
         said = UserOptions.model_validate({"partition": "", **options})
         if said.runtime:

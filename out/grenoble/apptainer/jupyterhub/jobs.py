@@ -148,19 +148,22 @@ class Sessions(batchspawner.BatchSpawnerBase):
         The hub may not read in a home: the user does, as in all that has to do with the job.
         """
         prefix = format_template(self.exec_prefix, **self.get_req_subvars())
-        # Where the prefix is an ssh, a second shell reads the line: nothing in it needs quotes. No link is followed,
-        # nothing but a file is opened, and little of it is read: the user might have put anything there.
-        find = f"find {shlex.quote(self.log_file())} -maxdepth 0 -type f -exec tail -c 4096 {{}} +"
+        program = shlex.quote(f"{CENTER['root']}/bin/lego-log")
         for attempt in range(TRIES):
             await asyncio.sleep(attempt * self.startup_poll_interval)
             process = await asyncio.create_subprocess_shell(
-                f"{prefix} timeout 5 {find}",
+                f"{prefix} {program} {shlex.quote(str(self.submitted))}",
+                cwd="/",  # the user may not be in a hub's own directory
                 env=of_commands(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
             )
-            said, _ = await process.communicate()
+            try:
+                said, _ = await asyncio.wait_for(process.communicate(), timeout=15)
+            except asyncio.TimeoutError:  # noqa: UP041 - two before Python 3.11
+                process.kill()
+                return ""
             if words := last(said.decode("utf-8", "replace")):
                 return words
         return ""
@@ -168,8 +171,8 @@ class Sessions(batchspawner.BatchSpawnerBase):
     async def run_command(self, cmd: str, input: str | None = None, env: dict[str, str] | None = None) -> str:
         """Run a command, with the variables that it needs; see OF_COMMANDS.
 
-        To its end, even when a start is given up: batchspawner kills it then, and takes that for a job that is gone, whose
-        number it forgets; the job would stay in the queue.
+        To its end, even when a start is given up: batchspawner kills it then, takes that for a job that is gone, and
+        forgets its number; the job would stay in the queue.
         """
         variables = {**of_commands(), **(env or {})}
         return str(await asyncio.shield(background(super().run_command(cmd, input, variables))))

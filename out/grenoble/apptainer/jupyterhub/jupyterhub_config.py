@@ -8,16 +8,27 @@ need both as well (jupyterhub/batchspawner#226).
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-import choice  # noqa: E402 - these lie beside this file
-import jobs  # noqa: E402
-import report  # noqa: E402, F401 - it takes the place of a handler
+
+
+def ours(name: str) -> Any:
+    """A module that lies beside this file, which is neither another one of its name nor another version of it."""
+    spec: Any = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+sys.dont_write_bytecode = True
+ours("spawn_page")
+choice, jobs, _report = ours("choice"), ours("jobs"), ours("report")  # the last takes the place of a handler
 
 c: Any = get_config()  # traitlets gives it to this file
 
@@ -26,21 +37,18 @@ HUB: dict[str, Any] = jobs.CENTER["hub"]
 # --- what starts sessions -----------------------------------------------------------------------------------
 
 if HUB["spawner"] == "moss":
-    import moss
-
+    moss = ours("moss")
     moss.set_config(c)
     c.LegoMOSlurmSpawner.partitions = moss.partitions()
     spawner: Any = moss.LegoMOSlurmSpawner
 else:
     if jobs.CENTER["scheduler"] == "oar":
-        import oar
-
+        oar = ours("oar")
         spawner = oar.LegoOarSpawner
     else:
         spawner = jobs.LegoSlurmSpawner
     if HUB["spawner"] == "wrapspawner":
-        import profiles
-
+        profiles = ours("profiles")
         c.LegoProfilesSpawner.child_class = spawner
         spawner = profiles.LegoProfilesSpawner
     else:
@@ -53,7 +61,6 @@ c[spawner.__name__].http_timeout = 120
 
 # --- JupyterHub ---------------------------------------------------------------------------------------------
 
-c.JupyterHub.load_groups = {name: {"users": users} for name, users in jobs.CHOICES.listed.items()}
 c.JupyterHub.cleanup_servers = False  # a restart of the hub must not cancel the jobs
 # Seconds until a proxy that was started anew is told where sessions are, as in zero-to-jupyterhub; 300 is the default.
 c.JupyterHub.last_activity_interval = 60

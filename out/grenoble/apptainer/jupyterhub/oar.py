@@ -88,9 +88,9 @@ class LegoOarSpawner(jobs.Sessions, batchspawner.BatchSpawnerRegexStates):
         return {**variables, "keepvars": ",".join(sorted(names - {"PATH"}))}
 
     def parse_job_id(self, output: str) -> str:
-        """The number that oarsub prints at last, after what the site's admission rules say."""
-        numbers = re.findall(r"(?m)^OAR_JOB_ID=([0-9]+)$", output)
-        return str(numbers[-1]) if numbers else ""
+        """The number that oarsub prints on a line of its own, after what the site's admission rules say."""
+        found = re.search(r"(?m)^OAR_JOB_ID=([0-9]+)$", output)
+        return found[1] if found else ""
 
     async def cancel_batch_job(self) -> None:
         """End the job: kindly, and then at once. oardel kills every process, and no launcher cleans up after itself."""
