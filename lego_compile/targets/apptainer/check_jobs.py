@@ -109,9 +109,11 @@ def _check_properties(text: str | None, here: Path, report: Report) -> None:
     for sign in "".join(outside):
         depth += {"(": 1, ")": -1}.get(sign, 0)
         lowest = min(lowest, depth)
-    if text.count("'") % 2 or depth or lowest < 0:
-        report.add("LC601", f"{text!r} opens a quote or a parenthesis that it does not close, or closes another one",
-                   here, help="write a condition such as `cluster='dahu' and (gpu_count > 0 or n_cores >= 16)`")  # fmt: skip
+    if text.count("'") % 2 or depth or lowest < 0 or any("--" in part for part in outside):
+        words = f"{text!r} opens a quote or a parenthesis that it does not close, closes another one, or has a comment"
+        report.add(
+            "LC601", words, here, help="write a condition such as `cluster='dahu' and (gpu > 0 or core > 9)`"
+        )
 
 
 def _check_cores(profile: Composition, scheduler: str, report: Report) -> None:

@@ -2,7 +2,8 @@
 
 ``pull`` takes images from a folder (a file per digest, instead of a registry), ``sif list`` answers as the real one
 does, and ``exec`` runs the command in the environment that the real one would make. Instead of mounting, it makes
-the mounted directories, so the tests use prefixes below their own folder. Programs of the system image are in a
+the mounted directories, so the tests use prefixes below their own folder; what it runs at /run/lego is where the
+session is. Programs of the system image are in a
 folder ``image``.
 """
 
@@ -65,8 +66,12 @@ def execute(words):
             value = words.pop(0)
             if flag == "--mount":
                 mounts.append(dict(field.partition("=")[::2] for field in value.split(",")))
+    session = next((mount["src"] for mount in mounts if mount["dst"] == "/run/lego"), "/run/lego")
     for mount in mounts:
-        if mount["dst"] == "/run/lego":
+        if mount["dst"] == "/run/lego/etc":
+            os.rmdir(session + "/etc")
+            os.symlink(mount["src"], session + "/etc")
+        elif mount["dst"] == "/run/lego":
             with open(HERE + "/session", "w") as file:
                 json.dump([mount["src"], os.stat(mount["src"]).st_mode & 0o777, sorted(os.listdir(mount["src"]))], file)
         elif mount["dst"].startswith(HERE):
@@ -77,6 +82,7 @@ def execute(words):
                 open(mount["dst"] + "/conda-meta/history", "w").close()
             elif os.path.isdir(mount["src"]):
                 os.makedirs(mount["dst"], exist_ok=True)
+    words = [word.replace("/run/lego", session) for word in words]
     inside = {{"PATH": HERE + "/image:/usr/bin:/bin"}}
     for name, value in os.environ.items():
         if name.startswith("APPTAINERENV_"):

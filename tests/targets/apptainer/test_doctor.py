@@ -134,11 +134,26 @@ def test_a_profile_that_does_not_start_is_named(sound: Installed) -> None:
     assert "does not start" not in sound.run("lego-doctor", "--no-start").stdout
 
 
-def test_sessions_want_a_directory(sound: Installed, tmp_path: Path) -> None:
-    """One that can be written."""
-    code, found = verdicts(sound, TMPDIR=str(tmp_path / "nowhere"))
-    assert 1 == code
-    assert f"{tmp_path}/nowhere is not yours to write" in failures(found)
+def test_sessions_take_the_directory_that_the_launcher_takes(sound: Installed, tmp_path: Path) -> None:
+    """One that cannot be written is passed over, as there."""
+    _, found = verdicts(sound, TMPDIR=str(tmp_path / "nowhere"))
+    assert any(words.startswith("session directories are made in /tmp, on ") for words in found)
+    _, found = verdicts(sound, TMPDIR=str(tmp_path))
+    assert any(words.startswith(f"session directories are made in {tmp_path}, on ") for words in found)
+
+
+def test_who_else_can_change_what_everybody_runs(sound: Installed) -> None:
+    """Everybody is a failure, a group a warning."""
+    for name, mode, verdict, words in (
+        ("bin", 0o777, "FAIL", "everybody can write to "),
+        ("composition.json", 0o664, "warn", "the group of "),
+    ):
+        path = sound.root / name
+        before = path.stat().st_mode & 0o777
+        path.chmod(mode)
+        _, found = verdicts(sound)
+        assert [verdict] == [said for each, said in found.items() if words in each and str(path) in each]
+        path.chmod(before)
 
 
 def test_the_commands_of_the_scheduler_are_looked_for(tmp_path: Path) -> None:

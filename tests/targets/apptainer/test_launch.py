@@ -7,9 +7,9 @@ import csv
 import json
 import os
 import pwd
+import re
 import runpy
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -72,14 +72,9 @@ def parsed(line: str) -> Session:
     assert ["/bin/sh", "-c", "lego"] == [shell, option, zero]
     first = words.index("--")
     second = words.index("--", first + 1)
-    return Session(
-        environment,
-        flags,
-        mounts,
-        system,
-        (words[5:first], words[first + 1 : second]),
-        *(words[second + 1], words[second + 2 :]),
-    )
+    directories, (home, here, *command) = words[first + 1 : second], words[second + 1 :]
+    assert HOME == home
+    return Session(environment, flags, mounts, system, (words[5:first], directories), here, command)
 
 
 def stored(center: Installed, digest: str) -> str:
@@ -97,7 +92,7 @@ def test_every_choice_is_the_composition(ready: Installed) -> None:
             session = parsed(done.stdout)
             bricks = sorted([*profile.bricks, *ticked], key=lambda brick: brick.prefix)
             expected: list[dict[str, str]] = [
-                {"type": "bind", "src": f"{ready.runtime.here}/lego-SESSION", "dst": "/run/lego"},
+                {"type": "bind", "src": f"{ready.runtime.here}/lego-session", "dst": "/run/lego"},
                 {"type": "bind", "src": f"{ready.root}/jupyter", "dst": "/run/lego/etc", "ro": "ro"},
                 {
                     "type": "bind",
@@ -131,9 +126,10 @@ def test_every_choice_is_the_composition(ready: Installed) -> None:
             assert dict(profile.environment).items() <= session.environment.items()
             assert list(profile.command) == session.command
             assert [f"{brick.called}={brick.prefix}" for brick in bricks] == session.guarded[0]
-            assert [HOME, *(data.path for data in profile.data)] == session.guarded[1]
+            assert ["/run/lego/jupyter", HOME, *(data.path for data in profile.data)] == session.guarded[1]
+            assert "" == session.here
             gpu = ["--nv"] if profile.limits.gpus else []
-            assert ["--cleanenv", "--no-eval", f"--pwd {HOME}", *gpu] == session.flags
+            assert ["--cleanenv", "--no-eval", "--pwd /", *gpu] == session.flags
 
 
 @pytest.mark.parametrize(
@@ -190,6 +186,7 @@ def test_our_variables_are_few(ready: Installed) -> None:
     session = parsed(ready.run("lego-launch", "--dry-run").stdout)
     assert {
         "LANG", "JUPYTER_CONFIG_PATH", "JUPYTER_PREFER_ENV_PATH", "JUPYTER_RUNTIME_DIR", "XDG_RUNTIME_DIR",
+        "TMPDIR",
     } == session.environment.keys() - dict(profile.environment).keys()  # fmt: skip
 
 
@@ -276,7 +273,7 @@ def test_the_session_has_a_private_directory_on_the_node(ready: Installed) -> No
     assert 0 == ready.run("lego-launch", "--", "true").returncode
     path, mode, content = ready.runtime.session()
     assert str(ready.runtime.here) == str(Path(path).parent)
-    assert (0o700, ["etc", "jupyter", "lock", "xdg"]) == (mode, content)
+    assert (0o700, ["etc", "jupyter", "lock", "tmp", "xdg"]) == (mode, content)
     assert not Path(path).exists()
     slurm = ready.runtime.here / "slurm-7"
     slurm.mkdir()
@@ -368,10 +365,16 @@ def test_a_brick_that_is_not_there_ends_the_session(installed: Installed) -> Non
 
 
 def test_a_directory_that_is_not_there_ends_the_session(installed: Installed) -> None:
-    """Data that is missing is an error and not an empty directory."""
+    """Data that is missing is an error and not an empty directory: on this machine, or for the runtime."""
     installed.run("lego-materialize", "--no-try")
-    shutil.rmtree(installed.deployment.profiles[0].data[0].source)
-    assert "is not in the session" in failure(installed)
+    data = installed.deployment.profiles[0].data[0]
+    Path(data.source).rename(f"{data.source}-gone")
+    assert f"the data of {data.name}, is not on this machine" in failure(installed)
+    Path(f"{data.source}-gone").rename(data.source)
+    tree = json.loads((installed.root / "composition.json").read_text())
+    tree["site_binds"] = ["/nowhere"]
+    (installed.root / "composition.json").write_text(json.dumps(tree))
+    assert "/nowhere is not in the session" in failure(installed)
 
 
 def test_a_runtime_that_is_not_there_is_named(installed: Installed) -> None:
@@ -493,16 +496,28 @@ def test_a_session_whose_launcher_was_killed_is_swept(ready: Installed) -> None:
         assert 1 == len(running("sleep 60"))
         foreign = base / "lego-notes"
         foreign.mkdir()
-        assert 2 == len(list(base.glob("lego-*/lock")))
+        (foreign / "lock").write_text("")
+        host = os.uname().nodename
+        others = [foreign, base / "lego-session-elsewhere-x", base / f"lego-session-{host}-mine"]
+        for place, text in zip(
+            others[1:], ("lego-launch holds this session\n", "of something else"), strict=True
+        ):
+            place.mkdir()
+            (place / "lock").write_text(text)
+        pipe = base / f"lego-session-{host}-pipe"
+        pipe.mkdir()
+        os.mkfifo(pipe / "lock")
+        others.append(pipe)
+        assert 2 == len(set(base.iterdir()) - set(others))
         assert 0 == ready.run("lego-launch", "--", "true", TMPDIR=str(base)).returncode
-        assert 1 == len(list(base.glob("lego-*/lock")))
-        assert foreign.exists()
+        assert 1 == len(set(base.iterdir()) - set(others))
+        assert all(place.exists() for place in others)
         assert alive.poll() is None
     finally:
         killed.kill()
         alive.terminate()
         assert 143 == alive.wait(20)
-    assert [foreign] == list(base.iterdir())
+    assert set(others) == set(base.iterdir())
 
 
 def running(command: str) -> list[int]:
@@ -563,10 +578,18 @@ def test_a_kernel_runs_for_a_jupyter_outside(ready: Installed, tmp_path: Path) -
     line = ready.run("lego-launch", "--dry-run", "--kernel", f"{brick.name}/python3", str(connection)).stdout
     command = parsed(line).command
     assert "s3cret" not in line
-    script, stated = ready.root / "jupyter/start_kernel.py", str(inside / "connection.json")
-    assert ["python3", "-I", "/run/lego/etc/start_kernel.py", brick.prefix, "python3", stated] == command
+    script, stated = ready.root / "jupyter/in_brick.py", str(inside / "connection.json")
+    assert [
+        "python3",
+        "-I",
+        "/run/lego/etc/in_brick.py",
+        brick.prefix,
+        "kernel",
+        "python3",
+        stated,
+    ] == command
     # the stand-in mounts nothing at /run/lego: what runs there runs here with what is mounted there
-    words = [sys.executable, "-I", str(script), brick.prefix, "python3", str(connection)]
+    words = [sys.executable, "-I", str(script), brick.prefix, "kernel", "python3", str(connection)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
     assert 0 == done.returncode, done.stderr
     said, secret = done.stdout.splitlines()
@@ -601,10 +624,112 @@ def test_a_kernel_that_is_not_there_is_refused(ready: Installed, words: list[str
     assert (78, True) == (done.returncode, says in done.stderr), done.stderr
 
 
+def test_a_command_starts_where_the_caller_is(ready: Installed, tmp_path: Path) -> None:
+    """What is given by a relative path is found, as without the launcher; the profile's own server starts at home."""
+    (tmp_path / "it").write_text("here")
+    command = ready.command("lego-launch", "--", "cat", "it")
+    variables = {"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (0, "here") == (done.returncode, done.stdout), done.stderr
+    line = subprocess.run(
+        ready.command("lego-launch", "--dry-run"),
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "" == parsed(line).here
+
+
+def test_a_home_may_be_a_link(ready: Installed, tmp_path: Path) -> None:
+    """The session has it by the name of the link: where the caller is below it is called so, too."""
+    real, link, other = tmp_path / "export", tmp_path / "home", tmp_path / "other"
+    (real / "p").mkdir(parents=True)
+    link.symlink_to(real)
+    other.symlink_to(real / "p")
+    script = (
+        "import os, runpy, sys; launch = runpy.run_path(sys.argv[1]); print(launch['directory'](sys.argv[2]))"
+    )
+    for said, expected in ((None, link / "p"), (str(other), other), ("/", link / "p"), ("p", link / "p")):
+        environment = {"PATH": "/usr/bin:/bin", **({} if said is None else {"PWD": said})}
+        words = [sys.executable, "-c", script, str(ready.root / "bin" / "lego-launch"), str(link)]
+        done = subprocess.run(
+            words, cwd=real / "p", env=environment, capture_output=True, text=True, check=True
+        )
+        assert str(expected) == done.stdout.strip()
+
+
+def test_a_directory_that_the_session_has_not_is_said(ready: Installed, tmp_path: Path) -> None:
+    """And the command runs all the same."""
+    place = tmp_path / "gone"
+    place.mkdir()
+    script = f"import os, sys; os.chdir({str(place)!r}); os.rmdir({str(place)!r}); os.execv(sys.executable, sys.argv[1:])"
+    command = ready.command("lego-launch", "--", "echo", "on")
+    variables = {"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)}
+    words = [sys.executable, "-c", script, *command]
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
+    assert (0, "on\n") == (done.returncode, done.stdout), done.stderr
+
+
+def test_a_command_runs_in_a_brick(ready: Installed) -> None:
+    """Activated, like its kernels."""
+    brick = ready.deployment.profiles[0].bricks[0]
+    activate = Path(brick.prefix) / "etc/conda/activate.d/y.sh"
+    activate.parent.mkdir(parents=True, exist_ok=True)
+    activate.write_text("export ON=yes\n")
+    try:
+        words = [
+            "--in",
+            brick.name,
+            "--",
+            "sh",
+            "-c",
+            'echo "$ON|$CONDA_PREFIX|${PATH%%:*}|$1"',
+            "sh",
+            "a $(b)",
+        ]
+        done = ready.run("lego-launch", *words)
+    finally:
+        activate.unlink()
+    assert (0, f"yes|{brick.prefix}|{brick.prefix}/bin|a $(b)\n") == (done.returncode, done.stdout), (
+        done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["--in", "nothing", "--", "true"],
+            "there is no brick 'nothing' in this session; it has: climate, ocean",
+        ),
+        (["--in", "climate"], "--in is for a command"),
+        (["--in", "climate", "--", "--port=1"], "--in is for a command"),
+        (["--in", "climate", "--kernel", "climate/python3", "x"], "--in is for a command"),
+    ],
+)
+def test_a_brick_that_is_not_there_is_refused(ready: Installed, words: list[str], says: str) -> None:
+    """With a message, and nothing is started."""
+    done = ready.run("lego-launch", *words)
+    assert (78, True) == (done.returncode, says in done.stderr), done.stderr
+
+
+def test_a_name_of_a_variable_is_a_name(ready: Installed, tmp_path: Path) -> None:
+    """The runtime's shell evaluates names: one that is more than a name is left out."""
+    names = {f"SLURM_$(touch {tmp_path}/x)": "1", "JUPYTERHUB_X y": "1", "OAR_JOB_ID": "7"}
+    done = ready.run("lego-launch", "--", "env", **names)
+    assert "OAR_JOB_ID=7" in done.stdout.splitlines()
+    (call,) = [each for each in ready.runtime.calls() if "APPTAINERENV_OAR_JOB_ID" in each["environment"]][
+        -1:
+    ]
+    assert all(re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) for name in call["environment"])
+
+
 def test_what_everybody_can_write_is_run_by_nobody(installed: Installed) -> None:
-    """A store that is open to all is refused, and so is its record."""
+    """A store that is open to all is refused, and so are its record and what says what a session is."""
     assert 0 == installed.run("lego-materialize", "--no-try").returncode
-    for path in (installed.store, installed.store / "resolved.json"):
+    for path in (installed.store, installed.store / "resolved.json", installed.root / "composition.json"):
         mode = path.stat().st_mode & 0o777
         path.chmod(mode | 0o002)
         done = installed.run("lego-launch", "--", "true")

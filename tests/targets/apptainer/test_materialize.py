@@ -491,12 +491,12 @@ def test_what_another_centre_wants_is_kept(installed: Installed) -> None:
     assert 0 == installed.run("lego-materialize", "--no-try").returncode
     tree = json.loads((installed.store / "resolved.json").read_text())
     for record in tree["images"].values():
-        assert ["grenoble"] == record["wanted"]
-        record["wanted"] = ["brest", "grenoble"]
+        assert ["grenoble in /opt/lego/grenoble"] == record["wanted"]
+        record["wanted"].append("brest in /opt/lego/brest")
     (installed.store / "resolved.json").write_text(json.dumps(tree))
     file, key = without_gpu(installed)
     assert 0 == installed.run("lego-materialize", "--no-try", "--clean", "2").returncode
-    assert ["brest"] == installed.records()[key]["wanted"]
+    assert ["brest in /opt/lego/brest"] == installed.records()[key]["wanted"]
     assert "unwanted" not in installed.records()[key]
     assert file.exists()
 
@@ -507,3 +507,56 @@ def test_no_session_loses_what_it_uses(installed: Installed, days: str) -> None:
     done = installed.run("lego-materialize", "--no-try", "--clean", days)
     assert 0 != done.returncode
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_record_is_named(installed: Installed) -> None:
+    """By the fetcher and by the launcher, with the file; nothing is pulled over it."""
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    for damage in ("{", "[]", '{"images": 1}'):
+        (installed.store / "resolved.json").write_text(damage)
+        for program in ("lego-materialize", "lego-launch"):
+            done = installed.run(program)
+            assert done.returncode in (1, 78)
+            assert f"{installed.store}/resolved.json is damaged" in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_a_link_to_nowhere_is_no_image(installed: Installed) -> None:
+    """It is said of that image, and the others are looked at."""
+    assert 0 == installed.run("lego-materialize", "--no-try").returncode
+    file = installed.store / installed.records()[f"sif {LAB}"]["file"]
+    file.unlink()
+    file.symlink_to("/nowhere")
+    done = installed.run("lego-materialize", "--no-try")
+    assert (1, True) == (done.returncode, f"{file} is not what was pulled" in done.stderr)
+    assert "1 of 8 images failed" in done.stderr
+
+
+def test_a_store_that_is_open_to_all_is_not_filled(installed: Installed) -> None:
+    """Whoever can write there can plant links and images."""
+    installed.store.mkdir()
+    installed.store.chmod(0o777)
+    done = installed.run("lego-materialize", "--no-try")
+    assert (1, True) == (done.returncode, "everybody can write to" in done.stderr)
+    assert set() == files(installed.store)
+
+
+def test_what_is_pulled_ends_with_us(installed: Installed) -> None:
+    """A run that is asked to end takes the runtime with it, and leaves nothing half-made."""
+    installed.runtime.publish(LAB, "slow")
+    process = subprocess.Popen(
+        installed.command("lego-materialize", "--no-try"),
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(installed.runtime.here)},
+        stderr=subprocess.PIPE,
+    )
+    for _ in range(600):
+        if any(
+            "lab" in " ".join(call["words"]) and LAB in call["words"][-1]
+            for call in installed.runtime.calls()
+        ):
+            break
+        time.sleep(0.05)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert 143 == process.returncode
+    assert not [path for path in installed.store.iterdir() if path.name.startswith(".lego-pull")]

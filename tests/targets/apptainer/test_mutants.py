@@ -118,7 +118,7 @@ DAMAGES = {
     "a caller's variables": _weaker("bin/lego-launch", b'"--cleanenv", ', b""),
     "evaluated variables": _weaker("bin/lego-launch", b'"--no-eval", ', b""),
     "writable bricks": _weaker("bin/lego-launch", b'inside + ["ro"]', b"inside"),
-    "lost home": _weaker("bin/lego-launch", b'"--pwd", home]', b'"--pwd", home, "--no-home"]'),
+    "lost home": _weaker("bin/lego-launch", b'"--pwd", "/"]', b'"--pwd", "/", "--no-home"]'),
     "unchecked options": _weaker("jupyterhub/jobs.py", b"**_variables", b"**variables"),
     "any attribute of the spawner": _weaker("jupyterhub/report.py", b"(REPORT, PortHandler),", b""),
     "another note": _weaker("OPERATE.md", b"/opt/lego", b"/opt/evil"),

@@ -8,9 +8,9 @@ need both as well (jupyterhub/batchspawner#226).
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,15 +18,15 @@ HERE = Path(__file__).resolve().parent
 
 
 def ours(name: str) -> Any:
-    """A module that lies beside this file, which is neither another one of its name nor another version of it."""
-    spec: Any = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
+    """A module that lies beside this file: not an installed one of its name, and not what somebody compiled of it."""
+    path = HERE / f"{name}.py"
+    module: Any = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
     return module
 
 
-sys.dont_write_bytecode = True
 ours("spawn_page")
 choice, jobs, _report = ours("choice"), ours("jobs"), ours("report")  # the last takes the place of a handler
 

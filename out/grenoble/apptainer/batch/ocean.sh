@@ -30,7 +30,8 @@ done
 unset XDG_RUNTIME_DIR LD_PRELOAD
 
 launch=("$root/bin/lego-launch" -c "$profile" -b "$bricks")
-if [ "$#" -gt 2 ] && [ "$1" = --in ]; then
+if [ "${1:-}" = --in ]; then
+  [ "$#" -gt 2 ] || { echo "after --in come a brick and a command" >&2; exit 2; }
   launch+=(--in "$2")
   shift 2
 fi

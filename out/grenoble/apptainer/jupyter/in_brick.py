@@ -5,7 +5,8 @@
     in_brick.py PREFIX kernel DIRECTORY CONNECTION_FILE
 
 The environment is activated as conda does it (conda/conda:conda/activate.py@26.7.1), and a kernel is started as
-nb_conda_kernels does it (anaconda/nb_conda_kernels:nb_conda_kernels/runner.py@2.5.2). Nothing of conda itself is needed.
+nb_conda_kernels does it (anaconda/nb_conda_kernels:nb_conda_kernels/runner.py@2.5.2). Nothing of conda itself is
+needed.
 """
 
 import glob

@@ -212,6 +212,7 @@ def last(text: str) -> str:
 # --- Slurm ------------------------------------------------------------------------------------------------------
 
 # --get-user-env, in batchspawner's own script, does not run on Slurm 25.05 or later (jupyterhub/batchspawner#319).
+# A second run would be a session that the hub's proxy looks for on the node of the first.
 # The log is made private by itself: a umask would reach the session, and its files in shared data with it.
 BATCH_SCRIPT = """\
 #!/bin/bash
@@ -221,6 +222,7 @@ BATCH_SCRIPT = """\
 #SBATCH --export={{keepvars}}
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
+#SBATCH --no-requeue
 #SBATCH --time={{runtime}}
 {% if partition %}#SBATCH --partition={{partition}}
 {% endif %}{% if account %}#SBATCH --account={{account}}
