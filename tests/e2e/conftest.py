@@ -59,7 +59,7 @@ class Skipped(pytest.Module):
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Nothing here runs unless it is asked for, since it needs root and 2.3 GB; or where it cannot."""
+    """Nothing here runs unless it is asked for, since it needs root and 3.9 GB; or where it cannot."""
     reason = obstacle() if os.environ.get("LEGO_E2E") == "1" else WHY
     if (
         not reason

@@ -664,7 +664,7 @@ def test_a_directory_that_the_session_has_not_is_said(ready: Installed, tmp_path
     """And the command runs all the same."""
     place = tmp_path / "gone"
     place.mkdir()
-    script = f"import os, sys; os.chdir({str(place)!r}); os.rmdir({str(place)!r}); os.execv(sys.executable, sys.argv[1:])"
+    script = f"import os, sys; os.chdir({str(place)!r}); os.rmdir({str(place)!r}); os.execv(sys.argv[1], sys.argv[1:])"
     command = ready.command("lego-launch", "--", "echo", "on")
     variables = {"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)}
     words = [sys.executable, "-c", script, *command]
