@@ -31,6 +31,12 @@ def sudo(words):
     # -E -u NAME COMMAND
     with open(HERE + "/asked", "a") as file:
         file.write(json.dumps({{"words": words, "environment": dict(os.environ)}}) + "\\n")
+    if os.path.basename(words[3]) == "lego-log":  # which asks the system for the home of a user, who is none of it
+        patched = ("import pwd, runpy, sys, types; home = sys.argv.pop(1); sys.argv.pop(0);"
+                   "pwd.getpwuid = lambda _: types.SimpleNamespace(pw_dir=home);"
+                   "runpy.run_path(sys.argv[0], run_name='__main__')")
+        home = os.path.dirname(HERE) + "/homes/" + words[2]
+        os.execv(sys.executable, [sys.executable, "-c", patched, home, *words[3:]])
     os.execvp(words[3], words[3:])
 
 

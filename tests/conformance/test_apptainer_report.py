@@ -132,7 +132,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
     extra.write_text(
         "c.JupyterHub.db_url, c.JupyterHub.cookie_secret = 'sqlite://', bytes(32)\n"
         "c.ConfigurableHTTPProxy.auth_token, c.JupyterHub.authenticator_class = 'x', 'dummy'\n"
-        "c.Authenticator.allow_all = True\n"
+        "c.Authenticator.allowed_users = {'ada'}\n"
     )
     return asyncio.run(reported(root))
 

@@ -48,11 +48,11 @@ class Hub:
     def install(self) -> None:
         """Let it act for users, with the rule of the note, and give it what only the site knows."""
         note = (self.centre.out / "OPERATE.md").read_text()
-        ((alias, rule),) = re.findall(r"(?m)^ *(Runas_Alias .*)\n *jupyterhub (ALL=.*)", note)
+        (rule,) = re.findall(r"(?m)^ *jupyterhub (ALL=.*)", note)
         self.machine.root.run("groupadd", "--force", GROUP)
         for name in MEMBERS:
             self.machine.root.run("usermod", "--append", "--groups", GROUP, name)
-        lines = f"{alias.replace('%GROUP', f'%{GROUP}')}\n{ACCOUNT} {rule}\n"
+        lines = f"{ACCOUNT} {rule.replace('%GROUP', f'%{GROUP}')}\n"
         rules = self.machine.root.write("/etc/sudoers.d/jupyterhub", lines)
         self.machine.root.run("chmod", "440", rules)
         self.machine.root.run("visudo", "--check", "--quiet")

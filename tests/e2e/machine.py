@@ -76,7 +76,7 @@ exec chroot . umount --lazy /mnt
 """A layer of memory over $1 becomes the root of the mount namespace."""
 
 _JOB = """\
-import json, os, subprocess, sys
+import json, os, signal, subprocess, sys
 place = sys.argv[1]
 words = json.load(sys.stdin)  # not in our own command line, which everybody can read
 os.mkdir(place)
@@ -87,6 +87,8 @@ with open(place + "/out", "wb", buffering=0) as out:
     for number in (1, 2):
         os.dup2(out.fileno(), number)
 os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+for number in (signal.SIGINT, signal.SIGQUIT):  # a shell that starts us in the background ignores them
+    signal.signal(number, signal.SIG_DFL)
 child = subprocess.Popen(words)
 def say(name, what):
     with open(place + "/new", "w") as file:
@@ -95,7 +97,7 @@ def say(name, what):
 say("pid", child.pid)
 say("code", child.wait())
 """
-"""Starts a program in a session of its own, and notes its number and how it ended; signals are as they were."""
+"""Starts a program in a session of its own, and notes its number and how it ended; signals are as a terminal has them."""
 
 
 class Job:

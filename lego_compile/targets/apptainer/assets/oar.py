@@ -22,7 +22,8 @@ PATIENCE = 15  # seconds that a session has to end by itself
 # The value of a directive is the rest of its line, as it stands. Nothing here is secret: OAR shows it to everybody.
 # The job's variables are written into the script by lego-oarsub, which also says where the job starts: in the home.
 # OAR kills at the end of the walltime, so the launcher is asked to end, and to clean up, one minute before.
-BATCH_SCRIPT = """\
+BATCH_SCRIPT = (
+    """\
 #!/bin/bash
 #OAR -n jupyter-{{profile}}
 #OAR -O {{homedir}}/.jupyterhub-%jobid%.log
@@ -36,12 +37,9 @@ BATCH_SCRIPT = """\
 {% endif %}{% for type in types %}#OAR -t {{type}}
 {% endfor %}{% if options %}#OAR {{options}}
 {% endif %}
-set -euo pipefail
-[ ! -f /dev/stdout ] || chmod go= /dev/stdout
-unset XDG_RUNTIME_DIR LD_PRELOAD
-{{prologue}}
-exec {{cmd}}
 """
+    + jobs.RUN
+)
 
 
 class LegoOarSpawner(jobs.Sessions, batchspawner.BatchSpawnerRegexStates):

@@ -209,12 +209,22 @@ def last(text: str) -> str:
     return (ours or said or [""])[-1][:500]
 
 
+# The log is made private by itself: a umask would reach the session, and its files in shared data with it.
+RUN = """\
+set -euo pipefail
+[ ! -f /dev/stdout ] || chmod go= /dev/stdout
+unset XDG_RUNTIME_DIR LD_PRELOAD
+{{prologue}}
+exec {{cmd}}
+"""
+
+
 # --- Slurm ------------------------------------------------------------------------------------------------------
 
 # --get-user-env, in batchspawner's own script, does not run on Slurm 25.05 or later (jupyterhub/batchspawner#319).
 # A second run would be a session that the hub's proxy looks for on the node of the first.
-# The log is made private by itself: a umask would reach the session, and its files in shared data with it.
-BATCH_SCRIPT = """\
+BATCH_SCRIPT = (
+    """\
 #!/bin/bash
 #SBATCH --job-name=jupyter-{{profile}}
 #SBATCH --chdir={{homedir}}
@@ -234,12 +244,9 @@ BATCH_SCRIPT = """\
 {% endif %}{% if exclusive %}#SBATCH --exclusive
 {% endif %}{% if options %}#SBATCH {{options}}
 {% endif %}
-set -euo pipefail
-[ ! -f /dev/stdout ] || chmod go= /dev/stdout
-unset XDG_RUNTIME_DIR LD_PRELOAD
-{{prologue}}
-exec {{cmd}}
 """
+    + RUN
+)
 
 
 class LegoSlurmSpawner(Sessions, batchspawner.SlurmSpawner):

@@ -11,7 +11,8 @@ root=/opt/lego/case
 profile=main
 
 # A copy of this file is yours to change, and stays executable. It runs a command in the profile, or else JupyterLab:
-#   Slurm:  sbatch ocean.sh python my.py          OAR:  oarsub -S "./ocean.sh python my.py"
+#   Slurm:  sbatch ocean.sh --in climate python my.py    OAR:  oarsub -S "./ocean.sh --in climate python my.py"
+# With --in, the command has the environment of a brick; without, that of the system image, with all bricks at hand.
 # Bricks that the profile offers (see lego-launch --list) are added by name, separated by commas; with Slurm also by
 # LEGO_BRICKS=hydro sbatch ocean.sh. OAR passes no variables on.
 bricks=${LEGO_BRICKS:-}
@@ -26,8 +27,13 @@ for log in /dev/stdout /dev/stderr; do
 done
 unset XDG_RUNTIME_DIR LD_PRELOAD
 
-launch=("$root/bin/lego-launch" -c "$profile" -b "$bricks" --)
-[ "$#" -eq 0 ] || exec "${launch[@]}" "$@"
+launch=("$root/bin/lego-launch" -c "$profile" -b "$bricks")
+if [ "${1:-}" = --in ]; then
+  [ "$#" -gt 2 ] || { echo "after --in come a brick and a command" >&2; exit 2; }
+  launch+=(--in "$2")
+  shift 2
+fi
+[ "$#" -eq 0 ] || exec "${launch[@]}" -- "$@"
 
 node=${SLURMD_NODENAME:-$(hostname)}
 port=$(/usr/bin/python3 -I -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')
@@ -36,5 +42,5 @@ JupyterLab starts on $node. On your own computer, keep this running, with your n
     ssh -N -L $port:$node:$port USER@LOGIN-NODE
 Then open the address below that begins with http://127.0.0.1:$port in a browser there. Who knows it is in.
 TEXT
-exec "${launch[@]}" --ServerApp.ip="$address" --ServerApp.port="$port" --ServerApp.port_retries=0 \
+exec "${launch[@]}" -- --ServerApp.ip="$address" --ServerApp.port="$port" --ServerApp.port_retries=0 \
   --ServerApp.open_browser=False

@@ -9,21 +9,21 @@ local profile = {
       brick = "climate",
       title = "Climate",
       offered = false,
-      path = "/opt/bricks/climate/bin/python",
+      program = "python",
     },
     {
       name = "geo-python",
       brick = "geo",
       title = "Geo",
       offered = true,
-      path = "/opt/bricks/geo/bin/python",
+      program = "python",
     },
     {
       name = "ocean-python",
       brick = "ocean",
       title = "Ocean",
       offered = true,
-      path = "/opt/bricks/ocean/bin/python",
+      program = "python",
     },
   },
 }
@@ -32,7 +32,7 @@ local lines = {
   "lego/" .. profile.slug .. ": " .. profile.title,
   "",
   "  lego-launch                   JupyterLab on this machine",
-  "  lego-launch -- COMMAND ...    any command in the session",
+  "  lego-launch -- COMMAND ...    any command in the session; with --in BRICK before --, in a brick",
   "  lego-launch --list            the profiles, and the bricks that -b adds",
 }
 for _, program in ipairs(profile.programs) do
@@ -46,12 +46,13 @@ family("lego")
 prepend_path("PATH", pathJoin(profile.root, "bin"))
 prepend_path("JUPYTER_PATH", pathJoin(profile.root, "kernels", profile.slug))
 setenv("LEGO_PROFILE", profile.slug)
-for _, program in ipairs(profile.programs) do
+local shell = myShellName()
+for _, program in ipairs((shell == "sh" or shell == "ksh") and {} or profile.programs) do -- which know no such names
   local words = { pathJoin(profile.root, "bin/lego-launch"), "-c", profile.slug }
   if program.offered then
     words[#words + 1] = "-b " .. program.brick
   end
-  words[#words + 1] = "-- " .. program.path
+  words[#words + 1] = "--in " .. program.brick .. " -- " .. program.program
   local line = table.concat(words, " ")
   set_shell_function(program.name, line .. ' "$@"', line .. " $*")
 end
