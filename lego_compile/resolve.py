@@ -196,7 +196,7 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         title=profile.title,
         description=profile.description or "",
         default=profile.default or len(center.profiles) == 1,
-        groups=tuple(sorted(profile.groups)),
+        groups=tuple(sorted(group for group in profile.groups if group in center.groups)),
         system=image,
         bricks=fixed,
         offers=offers,
