@@ -49,8 +49,10 @@ $ /opt/jupyterhub/bin/jupyterhub --config @root@/jupyterhub/jupyterhub_config.py
   alone.
 """
 _PROGRAMS = {"python": "python", "R": "R", "julia": "julia"}
-_RESTART = """ The hub reads the profiles when
-it starts: restart it at last. Sessions go on meanwhile."""
+_RESTART = """\
+At last, restart the hub: it reads the profiles when it starts. Sessions go on meanwhile.
+
+"""
 _ONDEMAND = """
 ## Open OnDemand
 
