@@ -51,6 +51,7 @@ def needs(asked: Iterable[Need], options: Options) -> Iterator[Need]:
     """What a deployment needs here: who checks groups, sets limits and shows bricks depends on the options."""
     runtime, scheduler, hub = options["runtime"], options["scheduler"], options["hub"]
     yield Need(f"runtime-{runtime}", (*HERE, "runtime"), f"`runtime: {runtime}`")
+    yield Need(f"bricks-as-{options['format']}", (*HERE, "format"), f"`format: {options['format']}`")
     if options["authfile"] is not None:
         yield Need("authfile", (*HERE, "authfile"), "`authfile`")
     for need in asked:

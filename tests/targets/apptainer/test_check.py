@@ -440,7 +440,10 @@ def test_a_current_apptainer_does_everything_but_keep_groups() -> None:
     [
         ("1.1.6", {}),
         ("1.1.5", {"image-mount": "LC503"}),
-        ("1.1.0", dict.fromkeys(["image-mount", "image-subpath", "runtime-apptainer"], "LC501")),
+        (
+            "1.1.0",
+            dict.fromkeys(["image-mount", "image-subpath", "runtime-apptainer", "bricks-as-sif"], "LC501"),
+        ),
     ],
 )
 def test_an_old_apptainer_lacks_what_the_table_says(version: str, expected: dict[str, str]) -> None:
