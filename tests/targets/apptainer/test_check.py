@@ -442,7 +442,7 @@ def test_a_current_apptainer_does_everything_but_keep_groups() -> None:
         ("1.1.5", {"image-mount": "LC503"}),
         (
             "1.1.0",
-            dict.fromkeys(["image-mount", "image-subpath", "runtime-apptainer", "bricks-as-sif"], "LC501"),
+            dict.fromkeys(["image-mount", "image-subpath", "runtime-apptainer"], "LC501"),
         ),
     ],
 )
