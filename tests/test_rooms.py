@@ -179,5 +179,5 @@ def test_a_compile_imports_only_what_it_needs() -> None:
     assert not {name.split(".")[0] for name in loaded} & HEAVY
     assert not {"pathlib", "tempfile", "subprocess", "concurrent", "multiprocessing", "urllib"} & set(loaded)
     others = [name for name in loaded if not name.startswith("lego_compile")]
-    assert len(others) <= 126
+    assert len(others) <= 127
     assert len(loaded) - len(others) <= 120  # small ones of ours, for all three targets

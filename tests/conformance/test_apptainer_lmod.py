@@ -90,9 +90,9 @@ def test_programs_run_in_their_brick(plain: Site) -> None:
     words = ["a b", "$(id)", "`id`", "'\"", "*", "", "--x"]
     quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
     plain.says(f"module load lego/ocean; climate-python {quoted}")
-    assert ["-c", "ocean", "--", "/opt/bricks/climate/bin/python", *words] == plain.words()
+    assert ["-c", "ocean", "--in", "climate", "--", "python", *words] == plain.words()
     plain.says("module load lego/ocean; ml-python x.py")
-    assert ["-c", "ocean", "-b", "ml", "--", "/opt/bricks/ml/bin/python", "x.py"] == plain.words()
+    assert ["-c", "ocean", "-b", "ml", "--in", "ml", "--", "python", "x.py"] == plain.words()
 
 
 def test_one_profile_replaces_another(plain: Site) -> None:
@@ -103,7 +103,7 @@ def test_one_profile_replaces_another(plain: Site) -> None:
     )
     assert f"deep {plain.root}/kernels/deep\nfunction\nlego/deep\n" == said.stdout, said.stderr
     plain.says("module load lego/deep; ml-python")
-    assert ["-c", "deep", "--", "/opt/bricks/ml/bin/python"] == plain.words()
+    assert ["-c", "deep", "--in", "ml", "--", "python"] == plain.words()
 
 
 def test_unloading_leaves_nothing(plain: Site) -> None:
@@ -159,9 +159,19 @@ def test_every_shell_of_lmod_gets_it(plain: Site) -> None:
             [str(lmod), shell, "load", "lego/ocean"],
             env=environment, capture_output=True, text=True, check=True, timeout=60,
         ).stdout
-        for shell in ("csh", "fish", "zsh", "python")
+        for shell in ("csh", "fish", "zsh", "python", "sh", "ksh")
     }  # fmt: skip
-    line = f"{plain.root}/bin/lego-launch -c ocean -b ml -- /opt/bricks/ml/bin/python"
+    line = f"{plain.root}/bin/lego-launch -c ocean -b ml --in ml -- python"
+    for shell in ("sh", "ksh"):  # where a name of a function has no hyphen; dash would end with an error
+        assert "ml-python" not in said[shell]
+    dash = subprocess.run(
+        ["/bin/sh", "-c", f'{said["sh"]}\necho "$LEGO_PROFILE"'],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert (dash.stdout, dash.stderr) == ("ocean\n", "")
     assert f"alias ml-python '{line} \\!*';" in said["csh"]
     assert f'ml-python () {{ {line} "$@"' in said["zsh"]
     for text in said.values():

@@ -97,7 +97,7 @@ def say(name, what):
 say("pid", child.pid)
 say("code", child.wait())
 """
-"""Starts a program in a session of its own, and notes its number and how it ended; signals are as a terminal has them."""
+"""Starts a program in a session of its own, and notes its number and how it ended; it hears every signal."""
 
 
 class Job:

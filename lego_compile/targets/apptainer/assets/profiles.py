@@ -15,7 +15,9 @@ import traitlets
 import wrapspawner
 
 CHOICES = choice.Choices(
-    [{**profile, "offers": [], "retired": {}} for profile in jobs.CENTER["profiles"]], jobs.CENTER["groups"]
+    [{**profile, "offers": [], "retired": {}} for profile in jobs.CENTER["profiles"]],
+    jobs.CENTER["groups"],
+    loaded=False,
 )
 
 

@@ -23,6 +23,7 @@ class Choices:
         profiles: of composition.json.
         groups: name → members, of composition.json; one without members has those that the login service says.
         admitted: whether a user of the hub may choose anything at all.
+        loaded: whether the hub's database has the listed members, too (`load_groups`): who was taken out there is out.
 
     Attributes:
         listed: groups with their members, where the centre lists them.
@@ -33,10 +34,10 @@ class Choices:
         profiles: list[dict[str, Any]],
         groups: dict[str, list[str]],
         admitted: Callable[[Any], bool] = lambda _user: True,
+        loaded: bool = True,
     ) -> None:
-        self._profiles, self._admitted = profiles, admitted
-        # The hub's database is not asked about these: JupyterHub only ever adds members to it, and it may have groups
-        # of the spec's or of the authenticator's, not both (jupyterhub/jupyterhub:jupyterhub/app.py, init_groups).
+        self._profiles, self._admitted, self._loaded = profiles, admitted, loaded
+        # JupyterHub's load_groups only ever adds members: whom the spec dropped is still in its database.
         self.listed = {name: users for name, users in groups.items() if users}
 
     def permitted(self, spawner: Any) -> list[dict[str, Any]]:
@@ -44,8 +45,9 @@ class Choices:
         user = spawner.user
         if not self._admitted(user):
             return []
-        mine = {name for name, users in self.listed.items() if user.name in users}
-        mine |= {group.name for group in user.groups if group.name not in self.listed}
+        mine = {group.name for group in user.groups if user.name in self.listed.get(group.name, [user.name])}
+        if not self._loaded:
+            mine |= {name for name, users in self.listed.items() if user.name in users}
         return [each for each in self._profiles if not each["groups"] or mine.intersection(each["groups"])]
 
     def chosen(self, spawner: Any, options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -20,7 +20,9 @@ from traitlets import Float, Unicode, default
 CENTER: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parent.parent / "composition.json").read_text("utf-8")
 )
-CHOICES = choice.Choices(CENTER["profiles"], CENTER["groups"])
+# Listed members are not put into the hub's database, which may have groups of ours or of the authenticator, not both
+# (jupyterhub/jupyterhub:jupyterhub/app.py, init_groups).
+CHOICES = choice.Choices(CENTER["profiles"], CENTER["groups"], loaded=False)
 
 # Of the hub's variables, its own commands get these. batchspawner passes them all on when it asks for the state of a
 # job, to a program that runs as the user, who can read there what the proxy and the database of the hub are asked with.
