@@ -253,11 +253,18 @@ def test_no_option_reaches_the_script(app: Any) -> None:
     ("name", "groups", "open_to_user"),
     [
         ("ada", ("staff",), ["ocean", "field", "deep"]),
+        ("ada", (), ["ocean", "field", "deep"]),
         ("bob", (), ["ocean"]),
         ("bob", ("m1",), ["ocean", "deep"]),
         ("bob", ("staff",), ["ocean"]),
     ],
-    ids=["listed", "nobody", "group of the authenticator", "listed no more"],
+    ids=[
+        "listed",
+        "listed, and in no group of the hub",
+        "nobody",
+        "group of the authenticator",
+        "listed no more",
+    ],
 )
 def test_a_profile_of_a_group_is_for_its_members(
     app: Any, name: str, groups: tuple[str, ...], open_to_user: list[str]
