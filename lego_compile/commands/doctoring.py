@@ -69,14 +69,14 @@ def examine_specs(chosen: argparse.Namespace) -> int:
         return complain(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
     code = OK
     for spec in specs_among(chosen.specs):
-        outcome = compile_center(spec, read_text)
+        outcome = compile_center(spec, read_text, strict=chosen.strict)
         if outcome.failed:
             code = max(code, finish(outcome.findings, chosen, "", unusable=outcome.unreadable))
             continue
         inputs = load(spec, read_text, Sources(), Report())
         for line in _examined(inputs, outcome.files, chosen.target):
             say(f"{line.verdict:5} {line.words}" if line.verdict else line.words, chosen)
-            if line.verdict == "FAIL":
+            if line.verdict == "FAIL" or (chosen.strict and line.verdict == "warn"):
                 code = FINDINGS
     return code
 

@@ -61,6 +61,14 @@ def test_a_version_is_compared(lego: Call, programs: Path, version: str, verdict
     assert ("FAIL" in output) == (code == 1)
 
 
+def test_strictly_a_warning_is_a_failure(lego: Call, programs: Path) -> None:
+    """What could not be looked at proves nothing."""
+    says(programs, "kubectl", "Server Version: v1.35.4")
+    code, output, _ = lego("doctor", "c.yaml")
+    assert (0, 1) == (code, len(lines(output, "warn")))
+    assert 1 == lego("doctor", "--strict", "c.yaml")[0]
+
+
 def test_of_several_nodes_the_oldest_counts(lego: Call, programs: Path) -> None:
     """A brick that one node cannot mount is missing for whoever lands there."""
     says(

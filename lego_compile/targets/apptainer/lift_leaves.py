@@ -27,6 +27,7 @@ def read_json(files: Mapping[str, bytes], name: str, complaints: list[Complaint]
 
     try:
         data = json.loads(files[name].decode("utf-8"), object_pairs_hook=mapping)
+        json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair fails here
     except (ValueError, RecursionError) as error:
         complaints.append(Complaint("LC705", f"{name!r} is not JSON: {error}", (name,)))
         return None

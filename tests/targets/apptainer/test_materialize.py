@@ -560,3 +560,11 @@ def test_what_is_pulled_ends_with_us(installed: Installed) -> None:
     process.communicate(timeout=30)
     assert 143 == process.returncode
     assert not [path for path in installed.store.iterdir() if path.name.startswith(".lego-pull")]
+
+
+def test_a_runtime_that_is_not_there_is_named(installed: Installed) -> None:
+    """Before anything is made."""
+    installed.runtime.program.unlink()
+    done = installed.run("lego-materialize")
+    assert (1, True) == (done.returncode, f"{installed.runtime.program} is not there" in done.stderr)
+    assert not installed.store.exists()

@@ -151,3 +151,14 @@ def test_json_that_hides_something_is_refused() -> None:
     ):
         lifted = TARGET.lift({**golden, "composition.json": bad})
         assert {each.code for each in lifted.complaints} & {"LC702", "LC705"}, bad[:40]
+
+
+def test_half_of_a_character_is_a_complaint() -> None:
+    """Python reads it, and nobody can write it again."""
+    files = compiled()
+    for name in ("composition.json", "images.json"):
+        damaged = files[name].replace(
+            b"grenoble" if name == "composition.json" else b"/opt/conda", b"\\ud800", 1
+        )
+        assert damaged != files[name]
+        assert "LC705" in [each.code for each in TARGET.lift({**files, name: damaged}).complaints]
