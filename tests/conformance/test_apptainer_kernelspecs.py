@@ -156,9 +156,10 @@ def test_a_kernel_of_a_brick_answers(brick: str, manager: Any, installed: Instal
     release = {"ocean": "brick-ocean-aaaa", "ml_v2026-3": "brick-ml-1111"}[brick]
     assert any(f"/{release}" in word for word in mounts)
 
-    client.execute("import time\nfor _ in range(600): time.sleep(0.1)")
+    # an interrupt before the cell's first line is ipykernel's own and stops nothing: the cell says that it runs
+    client.execute("import time\nfor _ in range(1200):\n    print('running', flush=True)\n    time.sleep(0.1)")
     deadline = time.monotonic() + 60
-    while client.get_iopub_msg(timeout=60)["msg_type"] != "execute_input":
+    while client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
         assert time.monotonic() < deadline
     kernel.interrupt_kernel()
     reply = client.get_shell_msg(timeout=60)
