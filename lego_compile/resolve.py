@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lego_compile.agreement import Used, check_facts, check_platforms, check_requirements, provided
 from lego_compile.choices import with_choices
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.kernels import environment_names, kernel_name
 from lego_compile.ir.model import (
+    SERVER,
     BrickMount,
     Composition,
     DataMount,
@@ -22,11 +23,12 @@ from lego_compile.ir.model import (
 )
 from lego_compile.lookup import Names, check_lock, find
 from lego_compile.mirrors import Mirrors
+from lego_compile.session import program
 from lego_compile.sizes import in_bytes
 from lego_compile.spec.conform import nearest
 
 if TYPE_CHECKING:
-    from lego_compile.spec.catalog import CatalogSpec
+    from lego_compile.spec.catalog import CatalogSpec, System
     from lego_compile.spec.center import CenterSpec, Data, Profile
     from lego_compile.spec.lock import LockSpec, Pin
 
@@ -186,11 +188,8 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         origin=asked,
         declared=("catalog", "systems", name),
     )
-    environment = {
-        "CONDA_ENVS_DIRS": ":".join(system.environments),
-        "PYTHONNOUSERSITE": "1",
-        **profile.environment,
-    }
+    finding = _static(mounts, fixed) if center.kernels == "static" else _conda(system, fixed)
+    environment = {"PYTHONNOUSERSITE": "1", **finding.environment, **profile.environment}
     return Composition(
         slug=slug,
         title=profile.title,
@@ -201,7 +200,7 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
         bricks=fixed,
         offers=offers,
         environment=tuple(sorted(environment.items())),
-        command=_command(system.conda, fixed),
+        command=finding.command,
         data=data,
         limits=limits,
         retired=retired,
@@ -209,23 +208,50 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
     )
 
 
-def _command(conda: str, fixed: Iterable[BrickMount]) -> tuple[str, ...]:
-    """The single-user server with the kernel manager that finds the bricks: the same words on every target.
+class _Finding(NamedTuple):
+    """How the Jupyter server of a session finds the kernels of bricks: the same words on every target."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def _conda(system: System, fixed: Iterable[BrickMount]) -> _Finding:
+    """The kernel manager that asks conda.
 
     The class is always named, since only conda's own installers run the script that would configure it. The base
     environment is no kernel; the server's own ``python3`` and kernels that users install in their homes stay.
-    Kernels carry the bricks' own titles (anaconda/nb_conda_kernels README). The default is a kernel of the first
-    brick of the spec that is always there.
+    Kernels carry the bricks' own titles (anaconda/nb_conda_kernels README).
     """
-    in_order = sorted(fixed, key=lambda mount: mount.origin[-1])
-    default = next((kernel.name for mount in in_order for kernel in mount.kernels), None)
-    return (
-        "jupyterhub-singleuser",
+    default = _default(fixed)
+    command = (
+        SERVER,
         "--ServerApp.kernel_spec_manager_class=nb_conda_kernels.CondaKernelSpecManager",
-        f"--CondaKernelSpecManager.env_filter=^{re.escape(conda)}$",
+        f"--CondaKernelSpecManager.env_filter=^{re.escape(system.conda)}$",
         "--CondaKernelSpecManager.name_format={display_name}",
         *((f"--MultiKernelManager.default_kernel_name={default}",) if default else ()),
     )
+    return _Finding(command, {"CONDA_ENVS_DIRS": ":".join(system.environments)})
+
+
+def _static(mounts: Iterable[BrickMount], fixed: Iterable[BrickMount]) -> _Finding:
+    """A program that tells Jupyter about the kernels of the bricks that are there, by the names that conda's have."""
+    default = _default(fixed)
+    kernels = {
+        kernel.name: f"{kernel.name}={mount.prefix}:{kernel.directory}"
+        for mount in mounts
+        for kernel in mount.kernels
+    }
+    environment = {"LEGO_KERNELS": " ".join(kernels[name] for name in sorted(kernels))}
+    return _Finding(
+        ("python3", "-c", program(), "serve", SERVER),
+        environment | ({"LEGO_KERNEL": default} if default else {}),
+    )
+
+
+def _default(fixed: Iterable[BrickMount]) -> str:
+    """The kernel of new notebooks: one of the first brick of the spec that is always there; empty for none."""
+    in_order = sorted(fixed, key=lambda mount: mount.origin[-1])
+    return next((kernel.name for mount in in_order for kernel in mount.kernels), "")
 
 
 def _provided(system: Used, platforms: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

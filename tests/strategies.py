@@ -24,6 +24,7 @@ from lego_compile.ir.model import (
     Limits,
     SystemImage,
 )
+from lego_compile.session import program
 
 TARGETS = ("z2jh", "compose", "apptainer")
 
@@ -126,13 +127,7 @@ def profiles(
         offers=offers,
         retired=draw(retirements(offers)),
         environment=tuple(sorted(environment.items())),
-        command=(
-            "jupyterhub-singleuser",
-            "--ServerApp.kernel_spec_manager_class=nb_conda_kernels.CondaKernelSpecManager",
-            "--CondaKernelSpecManager.env_filter=^/opt/conda$",
-            "--CondaKernelSpecManager.name_format={display_name}",
-            *(f"--MultiKernelManager.default_kernel_name={name}" for name in kernels),
-        ),
+        command=draw(st.sampled_from([static(), conda(kernels)])),
         data=data,
         limits=Limits(
             cpu=draw(st.one_of(st.none(), st.sampled_from([500, 1000, 1500, 4000]))),
@@ -141,6 +136,22 @@ def profiles(
             gpu_vendor="nvidia" if gpus else "",
         ),
     )
+
+
+def conda(kernels: list[str]) -> tuple[str, ...]:
+    """The command where conda finds the kernels; the first one is the default."""
+    return (
+        "jupyterhub-singleuser",
+        "--ServerApp.kernel_spec_manager_class=nb_conda_kernels.CondaKernelSpecManager",
+        "--CondaKernelSpecManager.env_filter=^/opt/conda$",
+        "--CondaKernelSpecManager.name_format={display_name}",
+        *(f"--MultiKernelManager.default_kernel_name={name}" for name in kernels),
+    )
+
+
+def static() -> tuple[str, ...]:
+    """The command where a program tells Jupyter about them."""
+    return ("python3", "-c", program(), "serve", "jupyterhub-singleuser")
 
 
 def _free(name: str) -> bool:

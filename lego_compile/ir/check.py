@@ -107,7 +107,8 @@ def _check_place(mount: BrickMount, profile: Composition, report: Report) -> Non
                 related=(Label(data.origin, "this data mount"), *related),
                 help="mount the data somewhere else",
             )
-    if mount.prefix.rpartition("/")[0] not in system.environments:
+    asks_conda = "CONDA_ENVS_DIRS" in dict(profile.environment)
+    if asks_conda and mount.prefix.rpartition("/")[0] not in system.environments:
         known = ", ".join(repr(each) for each in system.environments)
         report.add(
             "LC405",

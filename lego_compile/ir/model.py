@@ -18,6 +18,9 @@ Path = tuple[str | int, ...]
 INCLUDE = "include"
 """Key of the choice to mount an offered brick in whatever release the centre has; that of a named one is its own."""
 
+SERVER = "jupyterhub-singleuser"
+"""The single-user server, as commands name it; where no hub starts a session, a target has JupyterLab in its place."""
+
 OWN_HOME = "~"
 """The home of a composition on a platform that brings the user's own home directory along (HPC)."""
 
@@ -185,7 +188,8 @@ class Composition:
         retired: choices that were offered once, by name of the brick: whoever saved one gets the brick's first
             release; sorted.
         environment: variables of the session, sorted by name.
-        command: what the container runs, an argument list that starts with the single-user server.
+        command: what the container runs, an argument list: what prepares the kernels, if something does, then the
+            single-user server (``SERVER``) and its options.
         data: directories of the centre; sorted by path.
         limits: what a session may use.
         origin: the entry of the centre spec.
@@ -205,6 +209,16 @@ class Composition:
     limits: Limits
     retired: tuple[tuple[str, tuple[str, ...]], ...] = ()
     origin: Path = field(default=(), compare=False)
+
+    @property
+    def prepares(self) -> tuple[str, ...]:
+        """What of the command comes before the single-user server, and starts it in the end; mostly nothing."""
+        return self.command[: self.command.index(SERVER)] if SERVER in self.command else ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What of the command comes after the single-user server."""
+        return self.command[len(self.prepares) + 1 :]
 
     @property
     def offered(self) -> dict[str, tuple[BrickMount, ...]]:

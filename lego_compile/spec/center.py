@@ -152,6 +152,12 @@ class CenterSpec(Block):
     system: Use = Field(
         description="The system image of every profile that names no other.", examples=["lab@2026.10"]
     )
+    kernels: Literal["conda", "static"] = Field(
+        "conda",
+        description="How JupyterLab finds the kernels of bricks, whose names are the same either way: `conda` asks the "
+        "conda of the system image, with nb_conda_kernels; `static` tells it, and needs neither, but does not show "
+        "environments that users make themselves.",
+    )
     groups: dict[GroupName, Group] = Field(
         default_factory=dict, description="Groups that profiles may be reserved for."
     )

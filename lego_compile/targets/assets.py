@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from lego_compile.session import program
 from lego_compile.targets.reading import Complaint
 
 
 def asset(target: str, name: str) -> bytes:
-    """The bytes of ``targets/TARGET/assets/NAME``, part of the package."""
+    """The bytes of ``targets/TARGET/assets/NAME``, part of the package; of ``session/assets/NAME`` for ``session``."""
+    if target == "session":
+        return program().encode()
     with open(os.path.join(os.path.dirname(__file__), target, "assets", name), "rb") as file:
         return file.read()
 

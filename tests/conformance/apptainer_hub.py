@@ -15,6 +15,7 @@ from unittest import mock
 
 import pytest
 
+from lego_compile.ir.model import SERVER, Composition
 from tests.conformance.spawn_page import Page
 
 TOKEN = "t0ken-of-the-user"
@@ -122,6 +123,11 @@ def refused(made: Any, options: Any) -> int:
 def directives(text: str) -> dict[str, str]:
     """What the script asks Slurm for."""
     return dict(re.findall(r"^#SBATCH --([a-z-]+)(?:=(.*))?$", text, re.MULTILINE))
+
+
+def reporting(profile: Composition) -> list[str]:
+    """What runs in a session: batchspawner's program starts only programs in Python, so it comes before the server."""
+    return [*profile.prepares, "batchspawner-singleuser", SERVER, *profile.options]
 
 
 def launched(text: str) -> list[str]:

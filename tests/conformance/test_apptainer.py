@@ -24,6 +24,7 @@ from tests.conformance.apptainer_hub import (
     load,
     need,
     refused,
+    reporting,
     script,
     spawner,
 )
@@ -100,7 +101,7 @@ def test_every_choice_starts_the_composition(app: Any) -> None:
             text = script(app, {"profile": profile.slug, "bricks": words})
             expected = ["exec", "/opt/lego/grenoble/bin/lego-launch", "-c", profile.slug]
             expected += ["-b", ",".join(words)] if words else []
-            assert [*expected, "--", "batchspawner-singleuser", *profile.command] == launched(text)
+            assert [*expected, "--", *reporting(profile)] == launched(text)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,9 @@ def test_a_kernel_of_a_brick_answers(brick: str, manager: Any, installed: Instal
     assert any(f"/{release}" in word for word in mounts)
 
     # an interrupt before the cell's first line is ipykernel's own and stops nothing: the cell says that it runs
-    client.execute("import time\nfor _ in range(1200):\n    print('running', flush=True)\n    time.sleep(0.1)")
+    client.execute(
+        "import time\nfor _ in range(1200):\n    print('running', flush=True)\n    time.sleep(0.1)"
+    )
     deadline = time.monotonic() + 60
     while client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
         assert time.monotonic() < deadline

@@ -343,6 +343,16 @@ def test_the_programs_of_a_profile(tmp_path: Path, slug: str, shell: str) -> Non
     words = [str(folder / "jupyterhub-singleuser"), "--x=1 2", "*"]
     expected = ["-c", slug, "--", "batchspawner-singleuser", "jupyterhub-singleuser", "--x=1 2", "*"]
     assert expected == said("batchspawner-singleuser", *words)
+    prepared = [
+        "python3",
+        "-c",
+        "a 'text'",
+        "serve",
+        "batchspawner-singleuser",
+        "jupyterhub-singleuser",
+        "--x=1 2",
+    ]
+    assert ["-c", slug, "--", *prepared] == said("batchspawner-singleuser", *prepared)
     assert ["-c", slug, "--", "jupyterhub-singleuser", "--x"] == said("jupyterhub-singleuser", "--x")
     assert ["-c", slug, "--", "batchspawner-singleuser"] == said("batchspawner-singleuser")
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from lego_compile.ir.model import Limits
-from tests.conformance.apptainer_hub import load, need, recorded, refused, spawner
+from tests.conformance.apptainer_hub import load, need, recorded, refused, reporting, spawner
 from tests.conformance.test_apptainer import check_shell
 from tests.strategies import choices, example, spelled
 from tests.targets.apptainer.samples import hub, install, oar, options, projected
@@ -217,7 +217,7 @@ def test_every_choice_starts_the_composition(app: Any) -> None:
             _, script, _ = submitted(app, {"profile": profile.slug, "bricks": words})
             expected = ["exec", "/opt/lego/grenoble/bin/lego-launch", "-c", profile.slug]
             expected += ["-b", ",".join(words)] if words else []
-            expected += ["--", "batchspawner-singleuser", *profile.command]
+            expected += ["--", *reporting(profile)]
             assert expected == shlex.split(script.splitlines()[-1])
             assert "" == check_shell(script, "bash")
 

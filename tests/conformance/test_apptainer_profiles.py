@@ -17,6 +17,7 @@ from tests.conformance.apptainer_hub import (
     need,
     recorded,
     refused,
+    reporting,
     spawner,
     started,
 )
@@ -89,7 +90,7 @@ def test_every_profile_starts(app: Any, profile: Any) -> None:
     """The job is the same as that of our own spawn page, without bricks."""
     text = start(wrapper(app), {"profile": profile.slug})
     expected = ["exec", "/opt/lego/grenoble/bin/lego-launch", "-c", profile.slug, "--"]
-    assert [*expected, "batchspawner-singleuser", *profile.command] == launched(text)
+    assert [*expected, *reporting(profile)] == launched(text)
     found = directives(text)
     assert ("gpu" if profile.slug == "deep" else "interactive") == found["partition"]
     assert "exclusive" in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lego_compile.session import IN_BRICK
 from lego_compile.targets.apptainer.files_around import executable_around, fixed_around
 from lego_compile.targets.apptainer.files_hub import executable_hub, fixed_hub
 
@@ -15,7 +16,7 @@ COMPOSITION, IMAGES = "composition.json", "images.json"
 """What sessions are, which lego-launch and the hub obey; and what lego-materialize fetches for them."""
 
 PROGRAMS = ("lego-doctor", "lego-launch", "lego-materialize")
-SETTINGS = ("jupyter_server_config.json", "ipython_config.json", "in_brick.py")
+SETTINGS = ("jupyter_server_config.json", "ipython_config.json")
 
 
 def fixed(data: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -26,6 +27,7 @@ def fixed(data: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """
     found = {f"bin/{name}": ("apptainer", name) for name in PROGRAMS}
     found |= {f"jupyter/{name}": ("apptainer", name) for name in SETTINGS}
+    found[f"jupyter/{IN_BRICK}"] = ("session", IN_BRICK)
     return found | fixed_hub(data) | fixed_around(data)
 
 

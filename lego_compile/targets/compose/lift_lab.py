@@ -118,7 +118,8 @@ class _Lab:
         """Everything of the service but its image and its mounts."""
         profile, limits, session = self.profile, self.profile.limits, self.options["session"]
         prefixes = [brick.prefix for brick in profile.bricks]
-        command = ["jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", *profile.command[1:]]
+        lab = ["jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]
+        command = [*profile.prepares, *lab, *profile.options]
         rest = {
             "init": True,
             "user": f"{profile.system.uid}:{profile.system.gid}",

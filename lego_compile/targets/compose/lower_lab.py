@@ -93,7 +93,8 @@ def _service(center: str, profile: Composition, options: Mapping[str, Any]) -> d
 def _command(profile: Composition) -> Iterator[str]:
     """The guard, and JupyterLab where a hub would start its single-user server, which ends at once without one."""
     yield from ("/bin/sh", _GUARD, *(brick.prefix for brick in profile.bricks), "--")
-    yield from ("jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", *profile.command[1:])
+    yield from profile.prepares
+    yield from ("jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", *profile.options)
 
 
 def _literal(text: str) -> str:

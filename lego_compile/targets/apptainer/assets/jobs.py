@@ -182,7 +182,9 @@ class Sessions(batchspawner.BatchSpawnerBase):
     def cmd_formatted_for_batch(self) -> str:
         """The command that the job runs, quoted for the shell: batchspawner's own only puts spaces between words."""
         bricks = ["-b", self.req_bricks] if self.req_bricks else []
-        session = [self.batchspawner_singleuser_cmd, *self.cmd, *self.get_args()]
+        # what prepares the kernels starts batchspawner's program, which only starts programs in Python
+        server = self.cmd.index("jupyterhub-singleuser")
+        session = [*self.cmd[:server], self.batchspawner_singleuser_cmd, *self.cmd[server:], *self.get_args()]
         return shlex.join([self.req_launcher, "-c", self.req_profile, *bricks, "--", *session])
 
     async def _get_batch_script(self, **_variables: Any) -> str:

@@ -168,8 +168,12 @@ class LegoMOSlurmSpawner(jobs.LegoSlurmSpawner, MOSlurmSpawner):
     def cmd_formatted_for_batch(self) -> str:
         """The command that the job runs, by the programs where jupyterhub_moss looks for them."""
         (profile,) = (each for each in jobs.CENTER["profiles"] if each["slug"] == self.req_profile)
-        programs = [f"{path(profile)}batchspawner-singleuser", f"{path(profile)}jupyterhub-singleuser"]
-        return shlex.join([*programs, *self.cmd[1:], *self.get_args()])
+        program, server = f"{path(profile)}batchspawner-singleuser", self.cmd.index("jupyterhub-singleuser")
+        if server:  # what prepares the kernels starts both programs in the session
+            words = [*self.cmd[:server], "batchspawner-singleuser", "jupyterhub-singleuser"]
+        else:
+            words = [f"{path(profile)}jupyterhub-singleuser"]
+        return shlex.join([program, *words, *self.cmd[server + 1 :], *self.get_args()])
 
     async def submit_and_wait(self) -> Any:
         """What batchspawner does at a start; jupyterhub_moss would first take its environment from the options."""
