@@ -11,7 +11,7 @@ from lego_compile.cli import FORMATS, HANDLERS
 
 _WITH_VALUE = (
     "--out", "--target", "--jobs", "--output-format", "--color", "--upgrade-package", "-P", "--via",
-    "--insecure-registry", "--ca", "--timeout", "--catalog", "--name", "--with",
+    "--insecure-registry", "--ca", "--timeout", "--catalog", "--name", "--with", "--prefix", "--as",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -22,8 +22,10 @@ commands:
   lego-compile show SPEC...       what each profile is made of, and how much it pulls
   lego-compile catalog add REF    add an image to the catalog, or update it, from its labels; asks its registry
   lego-compile catalog check      compare the whole catalog with the registries
+  lego-compile images CATALOG     write the repository that builds the catalog's images
   lego-compile doctor SPEC...     does this machine do what the spec says of it?
   lego-compile verify DIR...      read artifacts back and prove that they agree
+  lego-compile inspect WHAT...    what a brick or system image is, read from its files, against its labels
   lego-compile explain CODE       what a diagnostic means and what to do
   lego-compile schema             write the JSON Schemas for editors
 
@@ -53,6 +55,8 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     _OWN[command](parser)
     if command in ("lock", "outdated", "catalog"):
         _network(parser, mirrors=command != "catalog")
+    if command == "inspect":
+        _asking(parser)
     if command not in ("explain", "schema"):
         _findings(parser)
     return parser
@@ -63,9 +67,11 @@ _ABOUT = {
     "lock": "Pin the images that centres use, by digest. A pin that is there stays; what is new is asked for.",
     "outdated": "List what the catalog and the registries have that is newer than what is pinned.",
     "catalog": "Add images to a catalog from their labels, or compare a catalog with the registries.",
+    "images": "Write the repository that builds a catalog's images: Containerfiles, and pipelines.",
     "show": "Show what each profile is made of, and how much it pulls.",
     "doctor": "Look whether this machine does what the specs say of it, and say what an administrator has to allow.",
     "verify": "Read artifacts back and prove that they agree.",
+    "inspect": "Read what bricks and system images are from their files, lint them, and compare with their labels.",
     "explain": "Say what a diagnostic means.",
     "schema": "Write the JSON Schemas for editors.",
 }
@@ -155,6 +161,14 @@ def _catalog(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("catalog", metavar="CATALOG", help="a catalog, such as catalog/gaia-data.yaml")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when outputs are not current"
+    )
+    parser.add_argument("--out", default="images", metavar="DIR", help="output folder (default: images)")
+
+
 def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", metavar="DIR", help="output folders, such as out/grenoble")
     parser.add_argument(
@@ -164,6 +178,25 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         dest="overlays",
         metavar="FILE",
         help="also judge Helm values of your own that are laid over the compiled ones (repeatable; the last one wins)",
+    )
+
+
+def _inspect(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "what",
+        nargs="+",
+        metavar="WHAT",
+        help="a folder (a prefix, or the root of an image), oci:DIR[:TAG], or REGISTRY/REPOSITORY:TAG",
+    )
+    add("--label", action="store_true", help="write the labels that files state into an OCI layout")
+    add("--name", metavar="NAME", help="that the labels have to state")
+    add("--prefix", metavar="PATH", help="that the brick has to be built for")
+    add(
+        "--as",
+        dest="kind",
+        choices=("brick", "system"),
+        help="what it is (default: what its labels say; without any, what it looks like)",
     )
 
 
@@ -181,8 +214,8 @@ def _schema(parser: argparse.ArgumentParser) -> None:
 
 
 _OWN = {
-    "compile": _compile, "lock": _lock, "outdated": _outdated, "catalog": _catalog, "show": _specs,
-    "doctor": _doctor, "verify": _verify, "explain": _explain, "schema": _schema,
+    "compile": _compile, "lock": _lock, "outdated": _outdated, "catalog": _catalog, "images": _images, "show": _specs,
+    "doctor": _doctor, "verify": _verify, "explain": _explain, "schema": _schema, "inspect": _inspect,
 }  # fmt: skip
 
 
@@ -198,6 +231,12 @@ def _network(parser: argparse.ArgumentParser, *, mirrors: bool) -> None:
         help=(places if mirrors else "")
         + "PREFIX=PREFIX: ask elsewhere, such as registry.example.org=localhost:5000/gaia (repeatable)",
     )
+    _asking(parser)
+
+
+def _asking(parser: argparse.ArgumentParser) -> None:
+    """With what registries are asked."""
+    add = parser.add_argument
     add(
         "--insecure-registry",
         action="append",

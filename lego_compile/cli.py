@@ -30,9 +30,11 @@ HANDLERS = {
     "lock": ("locking", "lock_specs"),
     "outdated": ("outdated", "list_outdated"),
     "catalog": ("catalog", "tend_catalog"),
+    "images": ("imaging", "write_images"),
     "show": ("showing", "show_specs"),
     "doctor": ("doctoring", "examine_specs"),
     "verify": ("verifying", "verify_folders"),
+    "inspect": ("inspecting", "inspect_images"),
     "explain": ("reference", "explain"),
     "schema": ("reference", "write_schemas"),
 }

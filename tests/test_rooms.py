@@ -28,9 +28,10 @@ ROOMS = {  # room: the rooms it may import
     "lookup": {"spec", "diagnostic", "mirrors", "fingerprint"},
     "sizes": {"spec", "diagnostic"},
     "tags": set(),
+    "session": set(),
     "choices": {"ir", "diagnostic", "agreement", "spec"},
-    "resolve": {"spec", "ir", "diagnostic", "mirrors", "lookup", "agreement", "sizes", "choices"},
-    "targets": {"ir", "emit", "diagnostic", "spec", "hashing"},
+    "resolve": {"spec", "ir", "diagnostic", "mirrors", "lookup", "agreement", "sizes", "choices", "session"},
+    "targets": {"ir", "emit", "diagnostic", "spec", "hashing", "session"},
     "scans": {"spec", "diagnostic", "uniquejson"},
     "verify": {"targets", "ir", "diagnostic", "source", "mirrors"},
     "schema": {"spec", "targets"},
@@ -49,6 +50,7 @@ ROOMS = {  # room: the rooms it may import
     },
     "locking": {"diagnostic", "emit", "facts", "fingerprint", "lookup", "registry", "spec"},
     "asking": {"diagnostic", "registry"},
+    "inspecting": {"diagnostic", "emit", "facts", "registry", "spec", "uniquejson"},
     "cataloguing": {
         "diagnostic",
         "source",
@@ -81,6 +83,7 @@ ROOMS = {  # room: the rooms it may import
         "lookup",
         "tags",
         "cataloguing",
+        "inspecting",
         "sizes",
         "ir",
     },
@@ -89,16 +92,16 @@ ROOMS = {  # room: the rooms it may import
     "__main__": {"cli"},
     "__init__": set(),
 }
-HEAVY = {"pydantic", "ruamel", "jinja2", "jsonschema", "rich", "urllib3"}
+HEAVY = {"pydantic", "ruamel", "jinja2", "jsonschema", "rich", "urllib3", "zstandard"}
 """Third-party packages that a compile never imports."""
 NETWORK = {"socket", "http", "requests", "ssl", "urllib3"}
 """Packages that only the room ``registry`` imports."""
 FILES = {
     "emit/tree.py", "emit/manifest.py", "emit/file.py", "source/read.py", "commands/reference.py",
-    "registry/credentials.py", "commands/doctoring.py",
+    "registry/credentials.py", "commands/doctoring.py", "inspecting/folder.py", "inspecting/layout.py",
 }  # fmt: skip
 """The modules that may touch the user's files; a few more read data of the package."""
-PACKAGE_DATA = {"spec/load.py", "targets/assets.py", "targets/capability.py", "cli.py"}
+PACKAGE_DATA = {"session/__init__.py", "spec/load.py", "targets/assets.py", "targets/capability.py", "cli.py"}
 
 
 def modules() -> list[Path]:

@@ -30,13 +30,14 @@ class Code:
     fix: str
 
 
-GROUPS = (
+GROUPS: tuple[tuple[str | tuple[str, ...], str], ...] = (
     ("LC1", "Reading the text"),
     ("LC2", "The shape of a document"),
     ("LC3", "Names, and what they stand for"),
     ("LC4", "The composition"),
     ("LC5", "What a target can do"),
-    ("LC6", "Options of a target"),
+    ("LC60", "Options of a target"),
+    (("LC65", "LC66", "LC67"), "Images, read from their files"),
     ("LC7", "Reading the artifacts back"),
     ("LC8", "The output folder"),
     ("LC9", "lego-compile itself"),
@@ -1360,6 +1361,375 @@ _code(
     Read the message. If the effect is wanted, leave the option as it is.
     """,
     severity="warning",
+)
+
+# ── LC65 to LC67: images, read from their files ────────────────────────────────────────────────────
+
+_code(
+    "LC651",
+    "image that cannot be inspected",
+    """
+    A folder, an image layout or an image cannot be read, or is not what it says that it is: a file
+    is missing, a digest is another one, a layer is cut short, leaves the image or unpacks to far
+    too much.
+    """,
+    """
+    What cannot be read whole proves nothing. Engines refuse most such images when a session starts.
+    """,
+    """
+    Build or copy the image again. Nothing of it was unpacked to your disk.
+    """,
+)
+
+_code(
+    "LC652",
+    "environment that conda does not list",
+    """
+    An environment has no file `conda-meta/history`, or an image has several environments.
+    """,
+    """
+    conda lists a directory as an environment only when that file is there (it may be empty), and
+    `nb_conda_kernels` asks conda. Without it the kernel is never shown, and nobody says why.
+    """,
+    """
+    Make the environment with conda, mamba or micromamba, and do not delete `conda-meta`. Of several
+    environments, name the one that is meant with `--prefix`.
+    """,
+)
+
+_code(
+    "LC653",
+    "brick without a kernel",
+    """
+    An environment has no `share/jupyter/kernels/*/kernel.json`.
+    """,
+    """
+    Such a brick is mounted, takes its time to be pulled, and shows nothing.
+    """,
+    """
+    Add `ipykernel` to the environment, or the kernel of its language (`r-irkernel`, `xeus-cling`).
+    """,
+)
+
+_code(
+    "LC654",
+    "kernel.json that cannot be used",
+    """
+    A kernelspec is no JSON, or lacks `display_name`, `language` or `argv`.
+    """,
+    """
+    Without `display_name`, `nb_conda_kernels` raises an error while the server starts: one such
+    brick stops the Lab of everybody who mounts it. Other faults hide the kernel.
+    """,
+    """
+    Correct the file where the brick is built. It holds at least:
+
+        {"argv": ["/opt/bricks/ocean/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+         "display_name": "Ocean (Python 3.12)", "language": "python"}
+    """,
+)
+
+_code(
+    "LC655",
+    "kernel whose program is not there",
+    """
+    The first word of the `argv` of a kernelspec is a program that is not in the brick, or that
+    nobody may run.
+    """,
+    """
+    The kernel is listed, and dies when it is started. The user waits for a minute and sees no
+    reason.
+    """,
+    """
+    Install the kernel into the environment itself, and build the brick at the prefix at which it is
+    mounted.
+    """,
+)
+
+_code(
+    "LC656",
+    "prefix that files disagree about",
+    """
+    Kernels and scripts were written for another prefix than the one that is expected, or for
+    several.
+    """,
+    """
+    conda writes the prefix into scripts and libraries, so a brick works only where it was built.
+    Moved, it half works, which is worse.
+    """,
+    """
+    Build the brick again with the right `-p PREFIX`, or say the right prefix in the catalog and in
+    the labels.
+    """,
+)
+
+_code(
+    "LC657",
+    "script with an interpreter elsewhere",
+    """
+    A program in `bin` begins with `#!` and a path that is neither in the brick nor in every system.
+    """,
+    """
+    This is a warning: the kernels run, and that program fails with 'No such file or directory'.
+    """,
+    """
+    Install the package again, or delete the program.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC658",
+    "programs of another architecture",
+    """
+    The programs of an image are for another machine than its manifest says, or for two of them.
+    """,
+    """
+    The engine chooses an image by its manifest. A kernel then dies with 'Exec format error'.
+    """,
+    """
+    Lock and build each platform on its own, and give each manifest its own platform.
+    """,
+)
+
+_code(
+    "LC659",
+    "musl in the place of glibc",
+    """
+    Programs of a brick are linked with musl, or musl is the C library of a system image.
+    """,
+    """
+    A brick brings no C library and uses that of the system image, and the packages of conda are
+    made for glibc. A program for the other one does not start.
+    """,
+    """
+    Build system images from Debian, Ubuntu or Rocky Linux, and bricks from the packages of
+    conda-forge.
+    """,
+)
+
+_code(
+    "LC660",
+    "files that not everybody may read",
+    """
+    Files or directories of a brick are not readable for everybody.
+    """,
+    """
+    Sessions run as an ordinary user who owns nothing in a brick. Some tools write records with mode
+    0600; then kernels run, and `conda list` ends with an error.
+    """,
+    """
+    End the build with `chmod -R a+rX PREFIX`.
+    """,
+)
+
+_code(
+    "LC661",
+    "set-user-ID programs or devices in a brick",
+    """
+    A brick has programs that run as their owner, or devices or pipes.
+    """,
+    """
+    This is a warning: engines take that power away from mounted images or do not, and no
+    environment needs it.
+    """,
+    """
+    Remove them where the brick is built.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC662",
+    "links out of a brick",
+    """
+    Symbolic links of a brick lead to paths outside its prefix.
+    """,
+    """
+    This is a warning: in a session they lead to what the system image has there, or to nothing.
+    """,
+    """
+    Copy what they lead to into the environment.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC663",
+    "packages installed in place",
+    """
+    A Python package of a brick lies elsewhere (`pip install --editable`, or a path in a `.pth`
+    file).
+    """,
+    """
+    Its source stayed on the machine on which the brick was built, so its import fails in every
+    session.
+    """,
+    """
+    Install it without `--editable`.
+    """,
+)
+
+_code(
+    "LC664",
+    "stale compiled Python",
+    """
+    Compiled files (`.pyc`) do not agree with the time or the size of their source.
+    """,
+    """
+    This is a warning: Python ignores them and compiles again. On a read-only brick it does so at
+    every start of a kernel, which then takes four times as long. Tools that set all times to one do
+    that.
+    """,
+    """
+    End the build with `python -m compileall -q -f -j0 --invalidation-mode unchecked-hash
+    PREFIX/lib`: such files are independent of times.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC665",
+    "Python that is not compiled",
+    """
+    Many Python files of a brick have no compiled file (`.pyc`).
+    """,
+    """
+    This is a warning: on a read-only brick they are compiled at every start of a kernel.
+    """,
+    """
+    End the build with `python -m compileall -q -f -j0 --invalidation-mode unchecked-hash
+    PREFIX/lib`.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC666",
+    "widgets of two generations",
+    """
+    A brick has `ipywidgets` and a lab extension for widgets that do not speak to each other.
+    """,
+    """
+    `ipywidgets` 7 speaks to version 3 of `@jupyter-widgets/jupyterlab-manager`, and 8 to version 5.
+    What the brick needs of the system image would be stated wrong.
+    """,
+    """
+    Install `ipywidgets` and `jupyterlab_widgets` of one generation.
+    """,
+)
+
+_code(
+    "LC667",
+    "server-side package in a brick",
+    """
+    A brick has packages that work in the Jupyter server.
+    """,
+    """
+    This is a warning: the server runs in the system image and never looks into a brick, so they
+    have no effect.
+    """,
+    """
+    Put them into the system image.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC668",
+    "system image without what sessions need",
+    """
+    A system image lacks JupyterLab, `jupyterhub-singleuser` or `bash`.
+    """,
+    """
+    Sessions are started with `jupyterhub-singleuser`, and kernels by `bash`.
+    """,
+    """
+    Install them where the image is built.
+    """,
+)
+
+_code(
+    "LC669",
+    "label that the files contradict",
+    """
+    A label of an image says something else than its files, or than is expected.
+    """,
+    """
+    Labels decide where a brick is mounted and what its kernels are called. A wrong one shows a
+    kernel that dies.
+    """,
+    """
+    Correct the label. `lego-compile inspect --label oci:DIR` writes those that only the files know;
+    the name, the prefix and what else the catalog says has to be corrected where the image is
+    built.
+    """,
+)
+
+_code(
+    "LC670",
+    "label that is missing",
+    """
+    The files of an image state a fact, and no label does.
+    """,
+    """
+    This is a warning: what is not stated is not compared when a centre is compiled, such as a C
+    library that is too old.
+    """,
+    """
+    Add the label that is shown, or run `lego-compile inspect --label oci:DIR`.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC671",
+    "system image whose user is root",
+    """
+    The configuration of a system image names no user, root, or somebody who is not in its
+    `/etc/passwd`.
+    """,
+    """
+    This is a warning: targets say which user a session is, and whoever runs the image by hand is
+    root.
+    """,
+    """
+    End its Containerfile with `USER 1000:100`.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC672",
+    "variables that reach every kernel",
+    """
+    A system image exports variables that mean files of one environment, such as `PROJ_DATA`,
+    `LD_LIBRARY_PATH` or `PYTHONPATH`.
+    """,
+    """
+    This is a warning: kernels inherit them, whatever their brick. Then a library of one reads the
+    data of another, of another version.
+    """,
+    """
+    Set them in a script in `etc/conda/activate.d` of the environment that they are of.
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC673",
+    "conda that nb_conda_kernels cannot use",
+    """
+    A system image has `nb_conda_kernels` and no conda, or exports both variables for the
+    directories of environments.
+    """,
+    """
+    `micromamba` answers `info --json` without what `nb_conda_kernels` reads, and the server does not
+    start. With both `CONDA_ENVS_DIRS` and `CONDA_ENVS_PATH` set, conda refuses to list anything.
+    """,
+    """
+    Install conda itself beside JupyterLab, and export one of the two variables at most.
+    """,
 )
 
 # ── LC7: reading the artifacts back ───────────────────────────────────────────────────────────────

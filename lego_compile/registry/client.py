@@ -5,8 +5,9 @@ distribution/distribution:docs/content/spec/api.md@v3.0.0, opencontainers/distri
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import TracebackType
 from urllib.parse import urljoin
 
@@ -33,6 +34,10 @@ from lego_compile.registry.transport import Answer, Transport
 LARGEST_MANIFEST = 4 * 1024 * 1024
 LARGEST_CONFIG = 8 * 1024 * 1024
 LARGEST_TAGS = 4 * 1024 * 1024
+PIECE = 8 * 1024 * 1024
+"""Bytes of a blob that are asked for at a time."""
+LARGEST_WHOLE = 256 * 1024 * 1024
+"""Bytes of the largest blob that is taken whole from a registry that sends no pieces; it is held in memory."""
 PAGES = 100
 TAGS = 1000
 _ACCEPT = {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
@@ -140,6 +145,69 @@ class Registries:
             raise RegistryError("wrong", f"{name}: {where.host} says that it is `{clean(said, 90)}`")
         return sha256(said, name)
 
+    def resolved(self, repository: str, reference: str) -> Descriptor:
+        """The index or manifest that a reference stands for: its type, digest and size; it is verified.
+
+        Raises:
+            RegistryError: as ``image`` does.
+        """
+        check_reference(repository, reference)
+        name = _name(repository, reference)
+        expected = Descriptor("", reference, -1) if is_digest(reference) else None
+        body, sent = self._manifest(place(repository), reference, name, expected)
+        return Descriptor(read(body, sent, name)[0], digest_of(body), len(body))
+
+    def manifest(self, repository: str, wanted: Descriptor) -> bytes:
+        """An index or a manifest, by its digest, verified.
+
+        Raises:
+            RegistryError: as ``image`` does.
+        """
+        return self._manifest(place(repository), wanted.digest, _name(repository, wanted.digest), wanted)[0]
+
+    def blob(self, repository: str, digest: str, size: int) -> Iterator[bytes]:
+        """A blob in pieces, none of which is held longer than it takes to read the next one.
+
+        It is asked for piece by piece (RFC 9110, 14.2; distribution-spec:spec.md, "Pulling blobs"), so that one that
+        breaks off is asked for again, and not the whole. A registry that knows no pieces sends all of it at once.
+
+        Args:
+            repository: ``host[:port]/path``.
+            digest: of the blob.
+            size: of the blob in bytes, as its manifest says.
+
+        Raises:
+            RegistryError: as ``image`` does; also after the last piece, when digest or size are others.
+        """
+        where, what = place(repository), f"a blob of `{repository}`"
+        path = f"blobs/{sha256(digest, what)}"
+        computed, have = hashlib.sha256(), 0
+        while have < size:
+            last = min(have + PIECE, size) - 1
+            whole = have == 0 and size <= LARGEST_WHOLE
+            headers = {} if have == 0 and last + 1 == size else {"Range": f"bytes={have}-{last}"}
+            answer = self._ask("GET", where, path, size if whole else PIECE, headers)
+            if answer.status == 404:
+                raise RegistryError(
+                    "missing", f"`{repository}` is incomplete: {where.login} lacks {digest}", "push it again"
+                )
+            said = answer.headers.get("Content-Range", f"bytes {have}-{last}/{size}")
+            if answer.status not in (200, 206) or (answer.status == 200 and have):
+                raise self._unexpected(where, what, answer)
+            if answer.status == 206 and said.removesuffix("/*") not in (
+                f"bytes {have}-{last}/{size}", f"bytes {have}-{last}",
+            ):  # fmt: skip
+                raise RegistryError("wrong", f"{what}: {where.host} sends another part than it was asked for")
+            have += len(answer.body)
+            if have != (size if answer.status == 200 else last + 1):
+                raise RegistryError(
+                    "wrong", f"{what} has {have} bytes instead of {size}, or a part of it is too short"
+                )
+            computed.update(answer.body)
+            yield answer.body
+        if "sha256:" + computed.hexdigest() != digest:
+            raise RegistryError("wrong", f"{what} is not what its digest says: {where.host} sent other bytes")
+
     def tags(self, repository: str) -> tuple[str, ...]:
         """The tags of a repository, sorted; at most some 100,000 of them.
 
@@ -175,10 +243,12 @@ class Registries:
             )
         return tuple(sorted(found))
 
-    def _ask(self, method: str, where: Place, path: str, limit: int) -> Answer:
+    def _ask(
+        self, method: str, where: Place, path: str, limit: int, headers: Mapping[str, str] = _ACCEPT
+    ) -> Answer:
         """Ask for something of a repository."""
         return self._authorizer.ask(
-            method, where, f"https://{where.host}/v2/{where.path}/{path}", headers=_ACCEPT, limit=limit
+            method, where, f"https://{where.host}/v2/{where.path}/{path}", headers=headers, limit=limit
         )
 
     def _manifest(
