@@ -33,6 +33,7 @@ center: {name}
 title: A centre that runs
 catalog: {catalog}
 system: lab
+kernels: {kernels}
 mirrors:
   registry.example.org: {shelf}/ours
   quay.io: {shelf}/quay
@@ -126,6 +127,7 @@ class Centre:
         name: of the centre.
         mounts: the option of that name.
         profiles: the block of that name.
+        kernels: the option of that name.
 
     Attributes:
         project: the compiled folder on the machine.
@@ -141,6 +143,7 @@ class Centre:
         *,
         mounts: str = "image",
         profiles: str = PROFILES,
+        kernels: str = "conda",
     ) -> None:
         self.engine = engine
         self.name = name
@@ -155,7 +158,7 @@ class Centre:
         self._spec.write_text(
             SPEC.format(
                 name=name, catalog=CATALOG, shelf=shelf, profiles=profiles, declared=engine.declared, host=HOST,
-                mounts=mounts, images=json.dumps(pinned),
+                mounts=mounts, images=json.dumps(pinned), kernels=kernels,
             )
         )  # fmt: skip
 

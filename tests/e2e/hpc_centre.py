@@ -26,6 +26,7 @@ center: {name}
 title: A cluster that runs
 catalog: {catalog}
 system: lab
+kernels: {kernels}
 mirrors:
   registry.example.org: {shelf}/ours
   quay.io: {shelf}/quay
@@ -81,6 +82,7 @@ class HpcCentre:
         form: the option ``format``.
         scheduled: options of what starts jobs, as lines of YAML; empty for a centre where nothing does.
         store: the folder of its images on the machine; one of its own if empty.
+        kernels: the option of that name.
 
     Attributes:
         root: the installed folder on the machine.
@@ -97,6 +99,7 @@ class HpcCentre:
         form: str = "sif",
         scheduled: str = SCHEDULED,
         store: str = "",
+        kernels: str = "conda",
     ) -> None:
         self.machine = machine
         self.name = name
@@ -110,7 +113,7 @@ class HpcCentre:
         self._spec.write_text(
             SPEC.format(
                 name=name, catalog=CATALOG, shelf=shelf, profiles=PROFILES, version=version, root=self.root,
-                store=self.store, format=form, scheduled=scheduled,
+                store=self.store, format=form, scheduled=scheduled, kernels=kernels,
             )
         )  # fmt: skip
 
@@ -124,9 +127,17 @@ class HpcCentre:
             lego(self._folder, "lock", self._spec.name, "--via", "mirror")
         lego(self._folder, self._spec.name)
 
-    def variant(self, name: str, scheduled: str) -> HpcCentre:
+    def variant(self, name: str, scheduled: str = SCHEDULED, kernels: str = "conda") -> HpcCentre:
         """The same centre with other options of what starts jobs, compiled; it has the same images, and asks nobody."""
-        made = HpcCentre(self.machine, self._shelf, self._folder, name, scheduled=scheduled, store=self.store)
+        made = HpcCentre(
+            self.machine,
+            self._shelf,
+            self._folder,
+            name,
+            scheduled=scheduled,
+            store=self.store,
+            kernels=kernels,
+        )
         lock = (self._folder / f"{self.name}.lock.yaml").read_text()
         (self._folder / f"{name}.lock.yaml").write_text(
             lock.replace(f"lock: {self.name}\n", f"lock: {name}\n")

@@ -20,10 +20,11 @@ from tests.e2e.visitor import Lab
 URL = "http://127.0.0.1:8888"
 
 
-@pytest.fixture(scope="module", params=["image", "baked", "volume"])
+@pytest.fixture(scope="module", params=["image", "baked", "volume", "static"])
 def centre(request: pytest.FixtureRequest, make: Make, docker: Docker) -> Iterator[Centre]:
     """A compiled centre whose Lab runs; what this thread connects to is on that machine."""
-    made = make(f"e2e-lab-{request.param}", request.param, FIXED)
+    mounts, kernels = ("image", "static") if request.param == "static" else (request.param, "conda")
+    made = make(f"e2e-lab-{request.param}", mounts, FIXED, kernels)
     try:
         made.project.sh("docker compose --file compose.lab.yaml up --detach --wait --quiet-pull", timeout=300)
         with docker.root.namespace.network():
