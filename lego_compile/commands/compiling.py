@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lego_compile.emit.tree import Change
     from lego_compile.pipeline import Outcome
 
-_STATES = {
+STATES = {
     "new": ("LC802", "is missing"),
     "missing": ("LC802", "is missing"),
     "changed": ("LC801", "is not what the specification compiles to"),
@@ -209,7 +209,7 @@ def _collisions(outcomes: Sequence[Outcome]) -> list[Finding]:
 
 
 def _finding(root: str, change: Change, spec: str, chosen: argparse.Namespace) -> Finding:
-    code, words = _STATES[change.state]
+    code, words = STATES[change.state]
     command = f"lego-compile {spec}" if chosen.out == "out" else f"lego-compile --out {chosen.out} {spec}"
     help_ = "move it away" if change.state == "foreign" else f"run `{command}` and commit the result"
     return plain(code, f"{change.path!r} {words}", os.path.join(root, change.path), help_=help_)

@@ -920,6 +920,154 @@ _code(
     severity="warning",
 )
 
+_code(
+    "LC341",
+    "builds without what they share",
+    """
+    `lego-compile images` was asked for a catalog without a `build:` of its own.
+    """,
+    """
+    The images that builds start from, the repository of the pipelines and the place of the catalog are the
+    same for all bricks, and none of them has a default: a version in a program grows old unseen.
+    """,
+    """
+    Write it once for the catalog, beside `systems:` and `bricks:` (docs/images.md has a whole one):
+
+        build:
+          source: https://gitlab.example.org/gaia-data/images
+    """,
+)
+
+_code(
+    "LC342",
+    "build of an environment below a subpath",
+    """
+    A brick has a `build:`, and its environment lies below a directory of its image.
+    """,
+    """
+    What is built here is the environment and nothing else, since every platform can mount a whole image.
+    A subpath is for somebody else's image.
+    """,
+    """
+    Leave out `subpath:`, or leave out `build:`.
+    """,
+)
+
+_code(
+    "LC343",
+    "kernel that no package is known to bring",
+    """
+    A brick lists a kernel, and none of the packages that it names is known to make that kernelspec.
+    """,
+    """
+    This is a warning: another package may bring it along. A build that ends without the kernel is an error.
+    """,
+    """
+    Name the package of the kernel, such as `ipykernel` or `r-irkernel`:
+
+        bricks:
+          ocean:
+            build: {packages: [python=3.12, ipykernel]}
+    """,
+    severity="warning",
+)
+
+_code(
+    "LC344",
+    "promise that no package keeps",
+    """
+    A system image provides something that no package is known to bring, or a brick requires something that no
+    system image which is built here provides.
+    """,
+    """
+    Centres are checked against what a system image provides, and a widget that no Lab can draw stays empty.
+    Only the server's own prefix is searched for lab extensions, so that a brick cannot bring its own.
+    """,
+    """
+    Name the package, when it is called like what it provides; else correct `provides:` or `requires:`.
+
+        systems:
+          lab:
+            provides: {"@jupyter-widgets/jupyterlab-manager": "5.0.16"}
+    """,
+)
+
+_code(
+    "LC345",
+    "package that is named twice",
+    """
+    Two entries of `packages:` are of one package, or one is installed for `provides:` already.
+    """,
+    """
+    Whichever is corrected later, the other one stays, and the solver says that it cannot have both.
+    """,
+    """
+    Write all bounds in one entry; leave out of `packages:` what the image provides.
+
+        systems:
+          lab:
+            provides: {jupyterlab: "4.6.6"}
+            build: {packages: [python=3.12]}
+    """,
+)
+
+_code(
+    "LC346",
+    "system image without a necessary part",
+    """
+    A system image is built, and lacks JupyterLab, JupyterHub, or the conda that nb_conda_kernels needs.
+    """,
+    """
+    The hub starts `jupyterhub-singleuser` in it. nb_conda_kernels asks a real conda for the bricks; with
+    micromamba in its place the server does not start.
+    """,
+    """
+    State each with its version; without nb_conda_kernels (`kernels: static` of a centre) no conda is needed.
+
+        systems:
+          lab:
+            provides: {jupyterlab: "4.6.6", jupyterhub: "6.1.1"}
+    """,
+)
+
+_code(
+    "LC347",
+    "platform that cannot be built for",
+    """
+    An image is to be built for a platform that conda has no packages for, or a brick names the processor of a
+    platform that it is not built for.
+    """,
+    """
+    There would be nothing to install.
+    """,
+    """
+    Take it out of `platforms:` or `cpu:`.
+
+        bricks:
+          ocean: {platforms: [linux/amd64, linux/arm64]}
+    """,
+)
+
+_code(
+    "LC348",
+    "brick for GPUs that is solved without CUDA",
+    """
+    A brick requires a GPU of NVIDIA, and its `build:` does not say which CUDA the driver has at least.
+    """,
+    """
+    This is a warning: the machine that solves has no GPU, so that conda chooses builds for processors, and
+    nothing says so.
+    """,
+    """
+    Name the lowest that all centres have:
+
+        bricks:
+          ml:
+            build: {cuda: "12.6"}
+    """,
+    severity="warning",
+)
+
 # ── LC4: the composition ──────────────────────────────────────────────────────────────────────────
 
 _code(

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from lego_compile.spec.build import BrickBuild, CatalogBuild, SystemBuild
 from lego_compile.spec.types import (
     AbsolutePath,
     Block,
@@ -74,6 +75,9 @@ class Brick(Block):
         ("linux/amd64",), min_length=1, description="What it is built for."
     )
     requires: Requirements = Field(default_factory=Requirements, description="What it needs.")
+    build: BrickBuild | None = Field(
+        None, description="How it is made, for `lego-compile images`; unsaid for somebody else's image."
+    )
     releases: dict[Release, ReleaseInfo] = Field(min_length=1, description="Its releases, newest last.")
 
 
@@ -99,6 +103,9 @@ class System(Block):
         default_factory=dict,
         description="Versions that bricks and targets ask for: glibc, jupyterlab, jupyterhub, batchspawner…",
     )
+    build: SystemBuild | None = Field(
+        None, description="How it is made, for `lego-compile images`; unsaid for somebody else's image."
+    )
     releases: dict[Release, ReleaseInfo] = Field(min_length=1, description="Its releases, newest last.")
 
 
@@ -108,5 +115,8 @@ class CatalogSpec(Block):
     lego: Literal[1] = Field(description="Version of this format.")
     catalog: Name = Field(description="Name of the catalog.", examples=["gaia-data"])
     title: Text | None = Field(None, description="For people.")
+    build: CatalogBuild | None = Field(
+        None, description="What the builds of all images share; needed when one of them has a `build:`."
+    )
     systems: dict[Name, System] = Field(min_length=1, description="System images.")
     bricks: dict[Name, Brick] = Field(default_factory=dict, description="Bricks.")

@@ -1,0 +1,36 @@
+#!/bin/sh
+# bin/publish.sh IMAGE SIGN: make one release of what was pushed for each platform, and sign it by digest.
+# SIGN is keyless or none. Writes published/IMAGE: the reference of the release. A release is never replaced.
+set -eu
+cd "$(dirname "$0")/.."
+image=$1 sign=$2
+[ "${LEGO_PUBLISH:-}" = yes ] || exit 0
+repository=$(bin/about.sh "$image" repository)
+release=$(bin/release.sh "$image")
+commit=$(git rev-parse --short=12 HEAD)
+work=$(mktemp -d)
+list=localhost/lego-$(echo "$image" | tr '/' '-')-index
+trap 'rm -rf "$work"; buildah manifest rm "$list" >/dev/null 2>&1 || true' EXIT
+tags=$(skopeo list-tags "docker://$repository")
+case "$tags" in
+  *"\"$release\""*) echo "$repository:$release is published already" >&2 ;;
+  *)
+    buildah manifest create "$list" >/dev/null
+    for platform in $(bin/about.sh "$image" platforms); do
+      tag=build-$commit-$(echo "${platform#linux/}" | tr '/' '-')
+      buildah manifest add "$list" "docker://$repository:$tag" >/dev/null
+    done
+    buildah manifest push --all "$list" "docker://$repository:$release"
+    ;;
+esac
+skopeo copy --all --preserve-digests "docker://$repository:$release" "docker://$repository:latest"
+skopeo inspect --raw "docker://$repository:$release" >"$work/index.json"
+digest=sha256:$(sha256sum "$work/index.json" | cut -d' ' -f1)
+if [ "$sign" = keyless ]; then
+  cosign sign --yes --recursive "$repository@$digest"
+  syft scan "registry:$repository@$digest" --output "cyclonedx-json=$work/sbom.json"
+  cosign attest --yes --type cyclonedx --predicate "$work/sbom.json" "$repository@$digest"
+fi
+mkdir -p "published/${image%/*}"
+echo "$repository:$release" >"published/$image"
+echo "published $repository:$release@$digest" >&2

@@ -1,0 +1,1 @@
+s/"display_name"[[:space:]]*:[[:space:]]*"\(\\.\|[^"\\]\)*"/"display_name": "Hydrology (Python 3.12)"/
