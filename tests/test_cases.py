@@ -25,7 +25,7 @@ from lego_compile.pipeline import Outcome, compile_center
 from lego_compile.source.read import read_text
 
 CASES = Path(__file__).parent / "cases"
-ASSETS = Path(targets.__file__).parent
+ASSETS = Path(targets.__file__).parent.parent
 MISTAKES = sorted(
     path.name for path in (CASES / "error").iterdir() if path.is_dir() or path.suffix == ".yaml"
 )
@@ -178,7 +178,7 @@ def test_a_correct_centre_compiles_to_its_tree(
 ) -> None:
     """What is in ``out/`` beside the centre is what it compiles to; there are no findings but announced ones."""
     outcome = compiled(f"ok/{name}", monkeypatch)
-    fixed = {path.read_bytes() for path in ASSETS.glob("*/assets/**/*") if path.is_file()}
+    fixed = {path.read_bytes() for path in ASSETS.glob("**/assets/**/*") if path.is_file()}
     own = {path: file.data.decode() for path, file in outcome.files.items() if file.data not in fixed}
     root = CASES / "ok" / name / "out"
     if accept:
