@@ -65,7 +65,7 @@ ROOMS = {  # room: the rooms it may import
         "registry",
         "tags",
     },
-    "imaging": {"diagnostic", "emit", "spec"},
+    "imaging": {"diagnostic", "emit", "facts", "spec"},
     "commands": {
         "imaging",
         "cli",

@@ -29,6 +29,16 @@ def finish(findings: Sequence[Finding], chosen: argparse.Namespace, summary: str
     print_findings(findings, chosen)
     if summary:
         say(summary, chosen)
+    return exit_code(findings, unusable=unusable)
+
+
+def exit_code(findings: Sequence[Finding], *, unusable: bool) -> int:
+    """What a command ends with that found these things.
+
+    Args:
+        findings: judged.
+        unusable: a file could not be read or written.
+    """
     if unusable:
         return USAGE
     return FINDINGS if any(each.severity == "error" for each in findings) else OK

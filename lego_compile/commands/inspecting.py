@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lego_compile.asking import tell
 from lego_compile.cli import complain, say
-from lego_compile.commands.common import finish, judged, plural
+from lego_compile.commands.common import exit_code, finish, judged, plural
 from lego_compile.commands.network import registries
 from lego_compile.diagnostic.model import Report
 from lego_compile.diagnostic.render.json import encodable
@@ -46,7 +46,7 @@ def inspect_images(chosen: argparse.Namespace) -> int:
         if chosen.label and not isinstance(what, Layout):
             return complain(f"--label writes into an OCI layout, and {word!r} is none: name oci:DIR")
         named.append((what, word))
-    expected = Expected(chosen.kind, chosen.name, chosen.prefix)
+    expected = Expected(chosen.kind, chosen.name, chosen.prefix, labelling=chosen.label)
     findings: list[Finding] = []
     done: list[Inspection] = []
     unusable = False
@@ -113,8 +113,6 @@ def _label(
 ) -> bool:
     """Write what the files state into the layout, unless something is wrong; whether that failed."""
     wanted = {image.manifest: _to_write(image, found) for image, found in seen}
-    # Labels that only the files know are corrected: they are what is written here.
-    report.diagnostics[:] = [each for each in report if not _is_corrected(each.code, each.message)]
     if report.has_errors(strict=chosen.strict):
         say(f"{word} is as it was: it has errors", chosen)
         return False
@@ -130,12 +128,6 @@ def _label(
         f"{word}: " + (f"labels of {plural(changed, 'image')} written" if changed else "is as it was"), chosen
     )
     return False
-
-
-def _is_corrected(code: str, message: str) -> bool:
-    """Whether writing labels makes a finding go away: those of facts that the catalog knows stay."""
-    fixed = any(message.startswith(f"its labels say {fact} ") for fact in (*FIXED, "environments"))
-    return code == "LC670" or (code == "LC669" and not fixed)
 
 
 def _to_write(image: Image, found: Inspection) -> dict[str, str]:
@@ -157,12 +149,4 @@ def _as_json(done: list[Inspection], findings: list[Finding], unusable: bool) ->
         "findings": [asdict(each) for each in findings],
     }
     print(encodable(json.dumps(document, ensure_ascii=False, indent=2)))
-    return _exit_code(findings, unusable)
-
-
-def _exit_code(findings: list[Finding], unusable: bool) -> int:
-    from lego_compile.cli import FINDINGS, OK, USAGE
-
-    if unusable:
-        return USAGE
-    return FINDINGS if any(each.severity == "error" for each in findings) else OK
+    return exit_code(findings, unusable=unusable)

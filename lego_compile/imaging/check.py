@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lego_compile.diagnostic.model import Label, Path, Report
-from lego_compile.imaging.packages import EXTENSIONS, PARTS, SUBDIRS, brings_kernel, name_of, part
+from lego_compile.imaging.packages import EXTENSIONS, KERNELS, PARTS, SUBDIRS, brings_kernel, name_of, part
 
 if TYPE_CHECKING:
     from lego_compile.spec.catalog import Brick, CatalogSpec, System
@@ -114,7 +114,7 @@ def _brick(where: Path, entry: Brick, report: Report) -> None:
                 f"none of its packages is known to bring the kernel {kernel.directory!r}",
                 (*where, "kernels", index),
                 related=(Label((*where, "build", "packages"), "its packages"),),
-                help=f"add {_maker(kernel.directory)!r} to the packages",
+                help=f"add {KERNELS[kernel.directory][0]!r} to the packages",
             )
     for platform in entry.build.cpu:
         if platform not in entry.platforms:
@@ -134,12 +134,6 @@ def _brick(where: Path, entry: Brick, report: Report) -> None:
             related=(Label((*where, "requires", "gpu"), "needed here"),),
             help='write `cuda:` with the version that the drivers of all centres have at least, such as "12.6"',
         )
-
-
-def _maker(directory: str) -> str:
-    from lego_compile.imaging.packages import KERNELS
-
-    return KERNELS[directory][0]
 
 
 def _widgets(where: Path, entry: Brick, systems: dict[str, System], report: Report) -> None:

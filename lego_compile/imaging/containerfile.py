@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lego_compile.facts import LABEL, VOCABULARY
 from lego_compile.imaging.packages import SUBDIRS
 
 if TYPE_CHECKING:
     from lego_compile.spec.build import BuildImages
     from lego_compile.spec.catalog import Brick, CatalogSpec, System
 
-LABEL = "org.gaia-data.lego."
 HEAD = "Written by `lego-compile images` from the catalog {}: change it there."
 _STAGE = """\
 FROM ${{MICROMAMBA}} AS build
@@ -131,7 +131,7 @@ COPY --from=syft /syft /usr/local/bin/syft
 def brick_labels(name: str, entry: Brick) -> dict[str, str]:
     """What the catalog knows of a brick; what only its files know is added by ``inspect --label``."""
     requires = {key: each for key, each in sorted(entry.requires.system.items()) if key != "glibc"}
-    said = {"spec": "1", "name": name, "prefix": entry.prefix, "subpath": entry.subpath}
+    said = {"spec": VOCABULARY, "name": name, "prefix": entry.prefix, "subpath": entry.subpath}
     if requires:
         said["requires"] = _json(requires)
     if entry.requires.gpu:
@@ -193,7 +193,7 @@ EXPOSE 8888
 def system_labels(name: str, entry: System) -> dict[str, str]:
     """What the catalog knows of a system image; what only its files know is added by ``inspect --label``."""
     said = {
-        "spec": "1",
+        "spec": VOCABULARY,
         "name": name,
         "home": entry.home,
         "user": f"{entry.uid}:{entry.gid}",

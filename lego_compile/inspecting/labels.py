@@ -87,6 +87,8 @@ def compare(
     packages: Mapping[str, str],
     origin: Path,
     report: Report,
+    *,
+    labelling: bool = False,
 ) -> None:
     """Say where the labels of an image disagree with its files, or could say more.
 
@@ -96,6 +98,7 @@ def compare(
         sources: labels and annotations of the image, as ``read_facts`` takes them.
         packages: of the image, for what it ``provides`` beside the usual.
         origin: of the image.
+        labelling: only what the catalog knows counts, since the rest is about to be written.
         report: receives disagreements (LC669), missing labels (LC670) and unusable ones (LC326, LC327).
     """
     word = kind[:-1]
@@ -109,6 +112,8 @@ def compare(
     for fact in sorted({*mine, *labelled.stated} | ({"spec"} - every)):
         here, there = mine.get(fact), labelled.stated.get(fact)
         label = f"{LABEL}{word}.{fact}"
+        if labelling and (fact not in (*FIXED, "environments") or fact not in every):
+            continue
         if fact in ("provides", "labextensions") and there:
             lines = [*_versions(fact, here or {}, there, packages if fact == "provides" else {})]
         elif fact not in every:

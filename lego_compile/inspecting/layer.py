@@ -70,7 +70,7 @@ class Layers:
         if broken:
             for _ in (
                 stored
-            ):  # whoever gives them finds at their end that they are the wrong ones, which is the reason
+            ):  # at their end it may turn out that they are the wrong ones, which then is the reason
                 pass
             raise Unreadable(f"{name} cannot be read: {broken}", "build or copy the image again")
         if expected is not None and stream.digest != expected:

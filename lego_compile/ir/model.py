@@ -216,7 +216,7 @@ class Composition:
         return self.command[: self.command.index(SERVER)] if SERVER in self.command else ()
 
     @property
-    def options(self) -> tuple[str, ...]:
+    def server_options(self) -> tuple[str, ...]:
         """What of the command comes after the single-user server."""
         return self.command[len(self.prepares) + 1 :]
 

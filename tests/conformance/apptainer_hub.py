@@ -127,7 +127,7 @@ def directives(text: str) -> dict[str, str]:
 
 def reporting(profile: Composition) -> list[str]:
     """What runs in a session: batchspawner's program starts only programs in Python, so it comes before the server."""
-    return [*profile.prepares, "batchspawner-singleuser", SERVER, *profile.options]
+    return [*profile.prepares, "batchspawner-singleuser", SERVER, *profile.server_options]
 
 
 def launched(text: str) -> list[str]:

@@ -119,7 +119,7 @@ class _Lab:
         profile, limits, session = self.profile, self.profile.limits, self.options["session"]
         prefixes = [brick.prefix for brick in profile.bricks]
         lab = ["jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]
-        command = [*profile.prepares, *lab, *profile.options]
+        command = [*profile.prepares, *lab, *profile.server_options]
         rest = {
             "init": True,
             "user": f"{profile.system.uid}:{profile.system.gid}",

@@ -94,7 +94,7 @@ def _command(profile: Composition) -> Iterator[str]:
     """The guard, and JupyterLab where a hub would start its single-user server, which ends at once without one."""
     yield from ("/bin/sh", _GUARD, *(brick.prefix for brick in profile.bricks), "--")
     yield from profile.prepares
-    yield from ("jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", *profile.options)
+    yield from ("jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", *profile.server_options)
 
 
 def _literal(text: str) -> str:
