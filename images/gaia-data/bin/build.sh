@@ -1,6 +1,6 @@
 #!/bin/sh
 # bin/build.sh IMAGE PLATFORM LAYOUT: build an image for one platform into an OCI layout (a folder), let lego-compile read
-# its files, write what it found into the labels, and judge all of it. The same commit gives the same bytes.
+# its files, write what it found into the labels, and judge all of it. Times of files are those of the commit.
 set -eu
 cd "$(dirname "$0")/.."
 image=$1 platform=$2 layout=$3
