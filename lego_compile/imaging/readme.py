@@ -47,7 +47,8 @@ _STEPS = """\
 
 A release is called after the time of the last commit that changed the image (`release.sh`), and is never replaced.
 The same commit gives the same conda packages, with times of the commit, and `.pyc` that no time makes stale; whether a
-second build has the same digest is not promised (what `apt` installs in a system image is of the day). The first brick needs a published system image: build that first.
+second build has the same digest is not promised (what `apt` installs in a system image is of the day). The first brick
+needs a published system image: build that first.
 
 **A green scan is not a proof.** Scanners know vulnerabilities of Debian and of Python wheels well, and of conda
 packages hardly any: most of a brick is not judged. Solving locks again, on a schedule, brings repaired packages.
