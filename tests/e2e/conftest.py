@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from tests.e2e import lab_images
+from tests.e2e.built import Built
+from tests.e2e.built import built as images_built
 from tests.e2e.centre import Centre, compiled, mirrored
 from tests.e2e.docker import Docker
 from tests.e2e.engine import Engine
@@ -26,7 +28,7 @@ from tests.e2e.podman import Podman
 from tests.e2e.root import Root, entered, kept, obstacle
 from tests.e2e.slurm import Slurm
 from tests.e2e.slurm import running as slurm_running
-from tests.images.oci import Built
+from tests.images.oci import Built as Image
 from tests.images.registry import NoRegistry
 
 if TYPE_CHECKING:  # these need requests, which not everybody has who runs no test here
@@ -149,7 +151,7 @@ def layers(request: pytest.FixtureRequest) -> Iterator[Layers]:
         pytest.skip(str(missing))
 
 
-Images = dict[tuple[str, str], Built]
+Images = dict[tuple[str, str], Image]
 
 
 @pytest.fixture(scope="session")
@@ -250,6 +252,21 @@ def visit(deployed: DockerCentre) -> Iterator[Visit]:
     """Log somebody in; for the whole file of tests, what it connects to is on the centre's machine."""
     with deployed.visits() as made:
         yield made
+
+
+# ── images that were built ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Images that Buildah built of what ``lego-compile images`` writes, labelled from their files."""
+    try:
+        with images_built(BASE, tmp_path_factory.mktemp("built")) as made:
+            named = ("jupyterlab", "jupyterhub", "ipykernel")
+            judged(request, made.buildah, *(f"{each} {made.versions[each][0]}" for each in named))
+            yield made
+    except CannotRun as missing:
+        pytest.skip(str(missing))
 
 
 # ── a cluster ─────────────────────────────────────────────────────────────────────────────────────────

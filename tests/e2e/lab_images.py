@@ -57,7 +57,7 @@ class Layers:
         return found
 
 
-class _Blobs(Mapping[str, bytes]):
+class Blobs(Mapping[str, bytes]):
     """Blobs in memory, and others that are read from files when they are asked for."""
 
     def __init__(self, small: Mapping[str, bytes], files: Mapping[str, Path]) -> None:
@@ -219,6 +219,6 @@ def _on(below: Sequence[tuple[str, Path]], built: Built) -> Built:
     entry["platform"] = {"os": system, "architecture": architecture}
     index = keep({"schemaVersion": 2, "mediaType": built.media_type, "manifests": [entry]})
     layers = tuple((each["digest"], each["size"]) for each in manifest["layers"])
-    blobs = _Blobs(small, dict(below))
+    blobs = Blobs(small, dict(below))
     platforms = {platform: (described["digest"], sum(size for _, size in layers))}
     return Built(index["digest"], platforms, built.labels, blobs, built.media_type, {platform: layers})

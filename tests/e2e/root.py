@@ -53,11 +53,12 @@ mount --rbind /dev dev
 for place in dev/shm run tmp var/tmp; do mount -t tmpfs tmpfs "$place"; done
 for place in var/lib/containers var/lib/docker; do if [ -d "$place" ]; then mount -t tmpfs tmpfs "$place"; fi; done
 mount -o "remount,bind,$2" "$1"
+if [ -n "${3:-}" ]; then mount --bind "$3" media; fi
 # chroot would do for programs, but who joins the namespace of a container (`podman exec`) arrives at its real root
 pivot_root . mnt
 exec chroot . umount --lazy /mnt
 """
-"""$1 becomes the root of the mount namespace, `rw` or `ro`."""
+"""$1 becomes the root of the mount namespace, `rw` or `ro`; $3, a folder of this machine, is its /media, writable."""
 
 
 @dataclass(frozen=True)
@@ -131,20 +132,24 @@ class Root:
 
 
 @contextmanager
-def entered(base: Path, *, network: bool = False) -> Iterator[Root]:
-    """The root folder of the engines below ``base``, made when it is not there, with mounts that nobody else sees.
+def entered(
+    base: Path, *, network: bool = False, recipe: Recipe = ENGINES, shared: Path | None = None
+) -> Iterator[Root]:
+    """A root folder below ``base``, made when it is not there, with mounts that nobody else sees.
 
     Args:
         base: folder that keeps what takes long to make.
         network: with a network of its own, in which nothing is but the loopback interface.
+        recipe: what is in it; the engines.
+        shared: a folder of this machine, which is ``/media`` there and may be written.
 
     Raises:
         CannotRun: it cannot be made on this machine, or not entered.
     """
-    with kept(base, ENGINES) as (folder, lock):
+    with kept(base, recipe) as (folder, lock):
         try:
             with Namespace(lock, network=network) as namespace:
-                namespace.run(["sh", "-c", _ENTER, "sh", folder, "ro"])
+                namespace.run(["sh", "-c", _ENTER, "sh", folder, "ro", *([shared] if shared else [])])
                 yield Root(namespace, folder)
         finally:
             with suppress(BlockingIOError):  # somebody else is in there still, and will do it
