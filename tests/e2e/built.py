@@ -68,7 +68,7 @@ REFERENCES = {each: _reference(*each) for each in _RELEASES}
 
 _PROVIDED = ("jupyterlab", "jupyterhub", "batchspawner")
 _FINDERS = ("conda", "nb_conda_kernels")
-_VERSION = 1
+_VERSION = 2
 _HERE = Path(__file__).parent / "conda"
 _CATALOG = (_HERE / "catalog.yaml").read_text()
 _MICROMAMBA, _BASE, _COPIER = "localhost/micromamba:1", "localhost/debian:sid-slim", "localhost/copier:1"
@@ -278,6 +278,7 @@ def _make(root: Root, kept: Path, written: Path, versions: Mapping[str, Any]) ->
 
 def stand_ins(root: Root) -> None:
     """Have the images that others publish."""
+    prepare(root)
     buildah(root, "--tag", _BASE, "--file", "-", "/srv/base", text='FROM scratch\nCOPY . /\nCMD ["bash"]\n')
     for tag, (text, context) in _STAND_INS.items():
         buildah(root, "--tag", tag, "--file", "-", context, text=text)
@@ -329,8 +330,13 @@ def build(root: Root, context: str, name: str, release: str, layout: str = "") -
 
 
 def buildah(root: Root, *words: str, text: str = "") -> None:
-    """``buildah build``, with nothing of the moment in the result."""
-    same = ("--source-date-epoch", "1767225600", "--rewrite-timestamp")
-    # chroot: no container in a container; its limits are those that this machine lets everybody have
-    machine = ("--isolation", "chroot", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
-    root.run("buildah", "build", "--quiet", "--layers=false", *machine, *same, *words, text=text, timeout=600)
+    """``buildah build``, with the options of the pipelines' ``bin/build.sh``: nothing of the moment is in the result."""
+    same = ("--platform", "linux/amd64", "--format", "oci", "--timestamp", "1767225600")
+    root.run("buildah", "build", "--quiet", "--layers=false", *same, *words, text=text, timeout=600)
+
+
+def prepare(root: Root) -> None:
+    """Let Buildah run here: it is no container in a container, and has the limits that this machine lets it have."""
+    limits = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n'
+    root.env["CONTAINERS_CONF"] = root.write("/run/lego-containers.conf", limits)
+    root.env["BUILDAH_ISOLATION"] = "chroot"

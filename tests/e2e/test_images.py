@@ -33,7 +33,7 @@ from tests.e2e.built import (
 )
 from tests.e2e.centre import BY_HAND, lego
 from tests.e2e.conftest import BASE
-from tests.e2e.images import HOME, OURS, PANGEO
+from tests.e2e.images import HOME, OURS
 from tests.e2e.lab_images import NEXT, RELEASE
 from tests.e2e.namespace import Namespace
 from tests.e2e.root import entered
@@ -124,9 +124,10 @@ def mounted(folders: dict[tuple[str, str], Path], bricks: dict[str, str]) -> Ite
     """A session with bricks: name of the place → name of the brick that is there."""
     root = folders["lab", RELEASE]
     with Namespace() as namespace:
-        for kind, place in (("proc", "proc"), ("tmpfs", "tmp")):
+        home = ("tmpfs", HOME.lstrip("/"), "-o", "uid=1000,gid=100")
+        for kind, place, *options in (("proc", "proc"), ("tmpfs", "tmp"), home):
             (root / place).mkdir(exist_ok=True)
-            namespace.run(["mount", "-t", kind, kind, root / place])
+            namespace.run(["mount", "-t", kind, *options, kind, root / place])
         namespace.run(["mount", "--rbind", "/dev", root / "dev"])
         for place, name in bricks.items():
             target = root / PREFIXES[place].lstrip("/")
@@ -491,4 +492,23 @@ def test_they_are_catalogued_and_locked(built: Built, shelf: str, tmp_path: Path
     profile = composition["profiles"]["ocean"]
     assert [*profile["bricks"]["ocean"]["kernels"]] == ["conda-env-ocean-py"]
     assert [*profile["offers"]["hydro"]["kernels"]] == ["conda-env-hydro-py"]
-    assert PANGEO in json.dumps(composition)
+    assert [*profile["offers"]["pangeo"]["kernels"]] == ["conda-env-conda-notebook-py"]
+
+
+@pytest.mark.parametrize("image", ["systems/lab", "bricks/ocean", "bricks/hydro"])
+def test_the_pipelines_test_runs_what_was_built(built: Built, tmp_path: Path, image: str) -> None:
+    """``bin/test.sh``, which is written beside the Containerfiles, starts every kernel of a brick in the system image."""
+    shutil.copytree(built.repository, tmp_path / "images")
+    shutil.copytree(built.raw, tmp_path / "layouts", copy_function=os.link)
+    name = image.rpartition("/")[2]
+    with entered(BASE, recipe=BUILD, shared=tmp_path) as root:
+        prepare(root)
+        root.env["LEGO_SYSTEM"] = f"oci:/media/layouts/lab-{RELEASE}:{RELEASE}"
+        script = ("sh", "/media/images/bin/test.sh", image)
+        said = root.run(*script, f"/media/layouts/{name}-{RELEASE}", timeout=300)
+        if name == "lab":
+            assert built.versions["jupyterlab"][0] in said.stdout
+            return
+        other = "hydro" if name == "ocean" else "ocean"
+        wrong = root.run(*script, f"/media/layouts/{other}-{RELEASE}", timeout=300, check=False)
+    assert wrong.returncode != 0, "a brick that is at the place of another starts no kernel"
