@@ -30,15 +30,17 @@ RUN set -eu; \\
 {cases}      *) echo "not built for the architecture '$TARGETARCH'" >&2; exit 1 ;; \\
     esac; \\
     if [ ! -f "/lego/$lock" ]; then echo "there is no $lock: run bin/lock.sh first" >&2; exit 1; fi; \\
-    micromamba create -y -q -p {prefix} --file "/lego/$lock"
+    micromamba create -y -q -p {prefix} --file "/lego/$lock"; \\
+    rm -rf {prefix}/pkgs # the cache of packages, when the prefix is where micromamba keeps it
 """
 _PYC = """\
 # Times of files change on the way to a user, and a .pyc that is checked by time is then made again at every start of
-# a kernel: these are checked by nothing. Files that no Python of this version can read are no error (exit code 1).
+# a kernel: these are checked by nothing. One process: what is written of a file depends on the files before it.
+# Files that no Python of this version can read are no error (exit code 1).
 RUN set -eu; \\
     python={prefix}/bin/python; \\
     if [ -x "$python" ]; then \\
-      PYTHONHASHSEED=0 "$python" -m compileall -qq -f -j 0 --invalidation-mode unchecked-hash {prefix}/lib \\
+      PYTHONHASHSEED=0 "$python" -m compileall -qq -f --invalidation-mode unchecked-hash {prefix}/lib \\
         || [ "$?" -eq 1 ]; \\
     fi
 """

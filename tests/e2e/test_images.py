@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tests.e2e.built import (
     TITLES,
     Built,
     build,
+    prepare,
     read,
     stand_ins,
 )
@@ -260,6 +261,7 @@ def test_the_system_image_has_a_lab_for_its_user(session: Session, built: Built)
     assert session.run("id", "-un").stdout.strip() == "jovyan"
     assert session.run("sh", "-c", "touch ~/here && rm ~/here && ! touch /opt/bricks/here").returncode == 0
     assert session.run("tini", "--", "true").returncode == 0
+    assert CONDA or session.run("ls", LAB).stdout.split() == ["bin", "conda-meta", "etc", "lib", "share"]
     config = json.loads(_config(built, "lab", RELEASE))["config"]
     assert (config["User"], config["WorkingDir"]) == ("1000:100", HOME)
     assert config["Cmd"][0] == "jupyterhub-singleuser"
@@ -368,12 +370,11 @@ def shelf(built: Built) -> Iterator[str]:
     """Host and port of a registry with all images."""
     from tests.e2e.docker_centre import Shelf
 
-    made = Shelf()
-    try:
-        made.__enter__()
-    except NoRegistry as missing:
-        pytest.skip(str(missing))
-    with made:
+    with ExitStack() as opened:
+        try:
+            made = opened.enter_context(Shelf())
+        except NoRegistry as missing:
+            pytest.skip(str(missing))
         built.publish(made)
         yield made.host
 
