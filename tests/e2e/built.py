@@ -330,7 +330,7 @@ def build(root: Root, context: str, name: str, release: str, layout: str = "") -
 
 
 def buildah(root: Root, *words: str, text: str = "") -> None:
-    """``buildah build``, with the options of the pipelines' ``bin/build.sh``: nothing of the moment is in the result."""
+    """``buildah build`` as the pipelines' ``bin/build.sh`` has it: nothing of the moment is in the result."""
     same = ("--platform", "linux/amd64", "--format", "oci", "--timestamp", "1767225600")
     root.run("buildah", "build", "--quiet", "--layers=false", *same, *words, text=text, timeout=600)
 

@@ -370,9 +370,10 @@ def shelf(built: Built) -> Iterator[str]:
     """Host and port of a registry with all images."""
     from tests.e2e.docker_centre import Shelf
 
+    made = Shelf()
     with ExitStack() as opened:
         try:
-            made = opened.enter_context(Shelf())
+            opened.enter_context(made)
         except NoRegistry as missing:
             pytest.skip(str(missing))
         built.publish(made)
@@ -498,7 +499,7 @@ def test_they_are_catalogued_and_locked(built: Built, shelf: str, tmp_path: Path
 
 @pytest.mark.parametrize("image", ["systems/lab", "bricks/ocean", "bricks/hydro"])
 def test_the_pipelines_test_runs_what_was_built(built: Built, tmp_path: Path, image: str) -> None:
-    """``bin/test.sh``, which is written beside the Containerfiles, starts every kernel of a brick in the system image."""
+    """``bin/test.sh``, which is written beside the Containerfiles, starts every kernel of a brick in a system image."""
     shutil.copytree(built.repository, tmp_path / "images")
     shutil.copytree(built.raw, tmp_path / "layouts", copy_function=os.link)
     name = image.rpartition("/")[2]
