@@ -166,7 +166,8 @@ class Hub:
             await server.close_all_connections()
 
 
-def _no_proxy() -> type:
+def no_proxy() -> type:
+    """A class of JupyterHub's proxies."""
     base: Any = require("jupyterhub.proxy", "jupyterhub").Proxy
 
     class NoProxy(base):  # type: ignore[misc]
@@ -199,7 +200,7 @@ async def running(c: Any, folder: Path, **traits: Any) -> AsyncIterator[Hub]:
     hub = require("jupyterhub.app", "jupyterhub").JupyterHub
     c = copy.deepcopy(c)
     c.JupyterHub.update(
-        {"db_url": "sqlite:///:memory:", "cookie_secret": b"0" * 32, "proxy_class": _no_proxy(),
+        {"db_url": "sqlite:///:memory:", "cookie_secret": b"0" * 32, "proxy_class": no_proxy(),
          "spawner_class": "simple", "hub_bind_url": "http://127.0.0.1:8081", **traits}
     )  # fmt: skip
     nothing = folder / "jupyterhub_config.py"

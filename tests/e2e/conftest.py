@@ -6,6 +6,8 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,7 +20,7 @@ from tests.e2e.centre import Centre, compiled, mirrored
 from tests.e2e.docker import Docker
 from tests.e2e.engine import Engine
 from tests.e2e.hpc_root import HPC, prepare
-from tests.e2e.images import PREFIXES, published
+from tests.e2e.images import PAUSE, PREFIXES, published
 from tests.e2e.lab_images import Layers
 from tests.e2e.lab_root import LAB
 from tests.e2e.machine import Machine
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # these need requests, which not everybody has who runs no te
     from tests.e2e.docker_centre import Centre as DockerCentre
     from tests.e2e.docker_centre import Shelf
     from tests.e2e.hpc_centre import HpcCentre
+    from tests.e2e.pod_hub import PodHub
     from tests.e2e.visitor import User
 
 HERE = Path(__file__).parent
@@ -167,11 +170,11 @@ def shells(layers: Layers) -> Images:
 
 
 @contextmanager
-def opened(namespace: Namespace) -> Iterator[Shelf]:
-    """An empty registry for big images, in a network."""
+def opened(namespace: Namespace, port: int = 0) -> Iterator[Shelf]:
+    """An empty registry for big images, in a network; on a free port or on this one."""
     from tests.e2e.docker_centre import Shelf
 
-    made = Shelf()
+    made = Shelf(port=port)
     with ExitStack() as ended:
         with namespace.network():
             try:
@@ -267,6 +270,75 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             yield made
     except CannotRun as missing:
         pytest.skip(str(missing))
+
+
+@dataclass(frozen=True)
+class Three:
+    """One specification, compiled for three machines.
+
+    Attributes:
+        centre: on Docker; its folder has the files of all targets.
+        host: of the registry, where each machine has one.
+        put: have all images in a registry.
+    """
+
+    centre: DockerCentre
+    host: str
+    put: Callable[[Shelf], None]
+
+    @property
+    def port(self) -> int:
+        """Of the registry."""
+        return int(self.host.rpartition(":")[2])
+
+
+@pytest.fixture(scope="session")
+def three(
+    docker: Docker, built: Built, layers: Layers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Three]:
+    """What becomes of it; the registry is on the machine with Docker."""
+    from tests.e2e.three import compiled, pause
+
+    images = {**lab_images.published(layers), **built.images, PAUSE: pause(layers.busybox())}
+    files = {**dict(layers.blobs.values()), **built.files}
+
+    def put(shelf: Shelf) -> None:
+        for (repository, tag), each in images.items():
+            shelf.put(mirrored(repository), tag, each, files)
+
+    with opened(docker.root.namespace) as shelf:
+        with docker.root.namespace.network():
+            put(shelf)
+        yield Three(compiled(docker, shelf.host, images, tmp_path_factory.mktemp("three")), shelf.host, put)
+
+
+@pytest.fixture(scope="session")
+def pod_hub(
+    request: pytest.FixtureRequest, three: Three, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PodHub]:
+    """A hub with KubeSpawner on a machine with Podman; what this thread connects to is there."""
+    pytest.importorskip("kubespawner", reason="no KubeSpawner: pip install 'lego-compile[conformance]'")
+    from tests.e2e.pod_hub import running
+
+    with entered(BASE, network=True) as root:
+        root.run("ip", "link", "set", "lo", "up")
+        programs = [root.run(each, "--version").stdout.splitlines()[0] for each in ("podman", "runc")]
+        judged(
+            request,
+            *programs,
+            *(f"{each} {version(each)}" for each in ("jupyterhub-kubespawner", "jupyterhub")),
+        )
+        with opened(root.namespace, three.port) as shelf:
+            with root.namespace.network():
+                three.put(shelf)
+            engine = Podman(root, three.host)
+            engine.connect()
+            compiled = Centre(three.host, three.centre.out.parent / "z2jh")
+            with (
+                root.namespace.network(),
+                running(compiled, engine, tmp_path_factory.mktemp("hub")) as hub,
+            ):
+                yield hub
 
 
 # ── a cluster ─────────────────────────────────────────────────────────────────────────────────────────

@@ -128,6 +128,7 @@ class Centre:
         mounts: the option of that name.
         profiles: the block of that name.
         kernels: the option of that name.
+        spec: SPEC, with what else the centre has.
 
     Attributes:
         project: the compiled folder on the machine.
@@ -144,6 +145,7 @@ class Centre:
         mounts: str = "image",
         profiles: str = PROFILES,
         kernels: str = "conda",
+        spec: str = SPEC,
     ) -> None:
         self.engine = engine
         self.name = name
@@ -156,7 +158,7 @@ class Centre:
             pinned[key] = f"{repository}:{tag}@{images[repository, tag].index_digest}"
         self._spec = folder / f"{name}.yaml"
         self._spec.write_text(
-            SPEC.format(
+            spec.format(
                 name=name, catalog=CATALOG, shelf=shelf, profiles=profiles, declared=engine.declared, host=HOST,
                 mounts=mounts, images=json.dumps(pinned), kernels=kernels,
             )
@@ -183,9 +185,11 @@ class Centre:
         with self.engine.root.namespace.network():
             lego(self._folder, "lock", self._spec.name, "--via", "mirror", *lock)
         lego(self._folder, self._spec.name)
-        self.project.bring(self._out())
+        self.project.bring(self.out)
 
-    def _out(self) -> Path:
+    @property
+    def out(self) -> Path:
+        """What was compiled for this target."""
         return self._folder / "out" / self.name / "compose"
 
     def composition(self) -> dict[str, Any]:
@@ -212,7 +216,7 @@ class Centre:
 
     def note(self, section: str) -> list[str]:
         """The commands of a section of the note for operators, with what it leaves to them filled in for ada."""
-        text = (self._out() / "OPERATE.md").read_text()
+        text = (self.out / "OPERATE.md").read_text()
         ((_, said),) = (
             each.split("\n", 1) for each in text.split("\n## ") if each.split("\n", 1)[0] == section
         )

@@ -71,79 +71,26 @@ PROFILES = """\
 """
 
 
-class HpcCentre:
-    """The centre in the hands of its operator.
+class Installed:
+    """A compiled centre in the hands of its operator.
 
     Args:
         machine: where it is installed.
-        shelf: host, port and first directory of where its images are.
-        folder: for the specification and what becomes of it.
+        folder: with what was compiled, below ``out``.
         name: of the centre.
-        form: the option ``format``.
-        scheduled: options of what starts jobs, as lines of YAML; empty for a centre where nothing does.
         store: the folder of its images on the machine; one of its own if empty.
-        kernels: the option of that name.
 
     Attributes:
         root: the installed folder on the machine.
         store: the folder of its images there.
     """
 
-    def __init__(
-        self,
-        machine: Machine,
-        shelf: str,
-        folder: Path,
-        name: str,
-        *,
-        form: str = "sif",
-        scheduled: str = SCHEDULED,
-        store: str = "",
-        kernels: str = "conda",
-    ) -> None:
+    def __init__(self, machine: Machine, folder: Path, name: str, store: str = "") -> None:
         self.machine = machine
         self.name = name
         self.root = f"/opt/lego/{name}"
         self.store = store or f"/scratch/{name}/store"
         self._folder = folder
-        self._shelf = shelf
-        self._here = f"registry.example.org={shelf}/ours"
-        self._spec = folder / f"{name}.yaml"
-        version = machine.run("root", "apptainer", "version").stdout.strip()
-        self._spec.write_text(
-            SPEC.format(
-                name=name, catalog=CATALOG, shelf=shelf, profiles=PROFILES, version=version, root=self.root,
-                store=self.store, format=form, scheduled=scheduled, kernels=kernels,
-            )
-        )  # fmt: skip
-
-    def compile(self) -> None:
-        """Begin a catalog with what is published, lock and compile."""
-        catalog = self._folder / CATALOG
-        catalog.parent.mkdir()
-        with self.machine.network():
-            lego(self._folder, "catalog", "add", *_PUBLISHED, "--via", self._here, "--catalog", CATALOG)
-            catalog.write_text(catalog.read_text().replace("\nbricks:\n", f"\nbricks:\n{BY_HAND}"))
-            lego(self._folder, "lock", self._spec.name, "--via", "mirror")
-        lego(self._folder, self._spec.name)
-
-    def variant(self, name: str, scheduled: str = SCHEDULED, kernels: str = "conda") -> HpcCentre:
-        """The same centre with other options of what starts jobs, compiled; it has the same images, and asks nobody."""
-        made = HpcCentre(
-            self.machine,
-            self._shelf,
-            self._folder,
-            name,
-            scheduled=scheduled,
-            store=self.store,
-            kernels=kernels,
-        )
-        lock = (self._folder / f"{self.name}.lock.yaml").read_text()
-        (self._folder / f"{name}.lock.yaml").write_text(
-            lock.replace(f"lock: {self.name}\n", f"lock: {name}\n")
-        )
-        lego(self._folder, made._spec.name)
-        return made
 
     @property
     def out(self) -> Path:
@@ -192,3 +139,70 @@ class HpcCentre:
     def program(self, name: str) -> str:
         """Where a program of the centre is."""
         return f"{self.root}/bin/{name}"
+
+
+class HpcCentre(Installed):
+    """A centre with this target alone, from its specification on.
+
+    Args:
+        machine: where it is installed.
+        shelf: host, port and first directory of where its images are.
+        folder: for the specification and what becomes of it.
+        name: of the centre.
+        form: the option ``format``.
+        scheduled: options of what starts jobs, as lines of YAML; empty for a centre where nothing does.
+        store: the folder of its images on the machine; one of its own if empty.
+        kernels: the option of that name.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        shelf: str,
+        folder: Path,
+        name: str,
+        *,
+        form: str = "sif",
+        scheduled: str = SCHEDULED,
+        store: str = "",
+        kernels: str = "conda",
+    ) -> None:
+        super().__init__(machine, folder, name, store)
+        self._shelf = shelf
+        self._here = f"registry.example.org={shelf}/ours"
+        self._spec = folder / f"{name}.yaml"
+        version = machine.run("root", "apptainer", "version").stdout.strip()
+        self._spec.write_text(
+            SPEC.format(
+                name=name, catalog=CATALOG, shelf=shelf, profiles=PROFILES, version=version, root=self.root,
+                store=self.store, format=form, scheduled=scheduled, kernels=kernels,
+            )
+        )  # fmt: skip
+
+    def compile(self) -> None:
+        """Begin a catalog with what is published, lock and compile."""
+        catalog = self._folder / CATALOG
+        catalog.parent.mkdir()
+        with self.machine.network():
+            lego(self._folder, "catalog", "add", *_PUBLISHED, "--via", self._here, "--catalog", CATALOG)
+            catalog.write_text(catalog.read_text().replace("\nbricks:\n", f"\nbricks:\n{BY_HAND}"))
+            lego(self._folder, "lock", self._spec.name, "--via", "mirror")
+        lego(self._folder, self._spec.name)
+
+    def variant(self, name: str, scheduled: str = SCHEDULED, kernels: str = "conda") -> HpcCentre:
+        """The same centre with other options of what starts jobs, compiled; it has the same images, and asks nobody."""
+        made = HpcCentre(
+            self.machine,
+            self._shelf,
+            self._folder,
+            name,
+            scheduled=scheduled,
+            store=self.store,
+            kernels=kernels,
+        )
+        lock = (self._folder / f"{self.name}.lock.yaml").read_text()
+        (self._folder / f"{name}.lock.yaml").write_text(
+            lock.replace(f"lock: {self.name}\n", f"lock: {name}\n")
+        )
+        lego(self._folder, made._spec.name)
+        return made

@@ -58,6 +58,13 @@ class Namespace:
         _pipe(holder.stdout).close()
         _pipe(holder.stderr).close()
 
+    def enter(self) -> list[str]:
+        """The words before a command, for it to run in here."""
+        assert self._holder is not None
+        # The holder's child is process 1; the namespaces are known by the holder as well.
+        mine = f"/proc/{self._holder.pid}/ns"
+        return ["nsenter", f"--mount={mine}/mnt", f"--pid={mine}/pid_for_children", f"--net={mine}/net"]
+
     def run(
         self,
         words: Sequence[str | Path],
@@ -79,12 +86,8 @@ class Namespace:
         Raises:
             RuntimeError: it failed, or took too long; says what it printed.
         """
-        assert self._holder is not None
-        # The holder's child is process 1; the namespaces are known by the holder as well.
-        mine = f"/proc/{self._holder.pid}/ns"
-        enter = ["nsenter", f"--mount={mine}/mnt", f"--pid={mine}/pid_for_children", f"--net={mine}/net"]
         # nsenter could be killed from here, but not what it started.
-        limited = [*enter, "timeout", "--kill-after=5", f"{timeout:g}", *words]
+        limited = [*self.enter(), "timeout", "--kill-after=5", f"{timeout:g}", *words]
         done = subprocess.run(limited, input=text, capture_output=True, text=True, env=env, cwd="/")
         if done.returncode == 124 or (check and done.returncode):
             why = (

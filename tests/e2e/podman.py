@@ -11,7 +11,7 @@ Manifests are played as they are, without a change. What Podman 5.8 does otherwi
 * ``runAsNonRoot`` is not checked, and its own seccomp profile stands for ``RuntimeDefault``.
 * ``/run``, ``/tmp`` and ``/var/tmp`` of every container are in memory.
 
-Pods get no network (``--network=none``), since nothing here needs one.
+Pods get no network (``--network=none``) unless there is a hub that they have to reach (``Podman.connect``).
 """
 
 from __future__ import annotations
@@ -34,6 +34,18 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"   # no systemd is in the folder
 events_logger = "file"
 """
+HUB_ADDRESS = "10.89.7.1"
+"""Of the machine, in the network of its pods."""
+
+_NETWORK = """\
+[containers]
+base_hosts_file = "/run/lego-hosts"
+[network]
+network_config_dir = "/run/lego-networks"
+"""
+_HOSTS = f"127.0.0.1 localhost\n{HUB_ADDRESS} hub\n"
+"""The chart's service of that name leads to the hub on a cluster."""
+
 TRUSTED = """\
 [[registry]]
 location = "{host}"
@@ -105,6 +117,7 @@ class Podman:
 
     def __init__(self, root: Root, registry: str) -> None:
         self._root = root
+        self._network = "none"
         trusted = f"/run/lego-registries-{registry.rpartition(':')[2]}.conf"
         self._env = {
             "CONTAINERS_CONF": root.write("/run/lego-containers.conf", SETTINGS),
@@ -112,14 +125,29 @@ class Podman:
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
 
-    def run(self, *words: str, text: str = "", check: bool = True) -> CompletedProcess[str]:
+    def connect(self) -> None:
+        """Give pods a network from now on, in which ``hub`` is this machine; it has to have a network of its own."""
+        self._root.write("/run/lego-hosts", _HOSTS)
+        self._root.write("/run/lego-containers.conf", SETTINGS + _NETWORK)
+        subnet = f"{HUB_ADDRESS.rpartition('.')[0]}.0/24"
+        self.run("network", "create", "--subnet", subnet, "--disable-dns", "pods")
+        self._network = "pods"
+
+    def run(
+        self, *words: str, text: str = "", check: bool = True, timeout: float = 60
+    ) -> CompletedProcess[str]:
         """Run a command of Podman's."""
         self._root.env |= self._env  # another one may trust another registry
-        return self._root.run("podman", *words, text=text, check=check)
+        return self._root.run("podman", *words, text=text, check=check, timeout=timeout)
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """The words of its command for programs of this machine, and their variables."""
+        return [*self._root.namespace.enter(), "podman"], {**self._root.env, **self._env}
 
     def play(self, manifest: str) -> CompletedProcess[str]:
         """Start what a manifest describes, whether that works or not."""
-        return self.run("kube", "play", "--network=none", "-", text=manifest, check=False)
+        words = ("kube", "play", f"--network={self._network}", "-")
+        return self.run(*words, text=manifest, check=False, timeout=180)
 
     def down(self, manifest: str) -> None:
         """End what a manifest describes; the volumes of its claims stay, as on a cluster."""

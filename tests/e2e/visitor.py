@@ -53,12 +53,18 @@ class Lab:
         token: that it knows.
         session: that gets there.
         context: for TLS; None for none.
+        address: where the host of the URL is.
     """
 
     def __init__(
-        self, url: str, token: str, session: requests.Session, context: ssl.SSLContext | None = None
+        self,
+        url: str,
+        token: str,
+        session: requests.Session,
+        context: ssl.SSLContext | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
-        self._url, self._session, self._context = url, session, context
+        self._url, self._session, self._context, self._address = url, session, context, address
         self._token = {"Authorization": f"token {token}"}
 
     def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
@@ -67,11 +73,15 @@ class Lab:
         url = f"{self._url}/api{path}"
         return self._session.request(method, url, headers=self._token, json=body, timeout=PATIENCE)
 
-    def kernels(self) -> dict[str, str]:
-        """Name → title of every kernel that the launcher shows."""
+    def kernelspecs(self) -> dict[str, dict[str, Any]]:
+        """Name → kernelspec of every kernel that the launcher shows."""
         answer = self.ask("GET", "/kernelspecs")
         assert answer.status_code == 200, answer.text
-        return {name: each["spec"]["display_name"] for name, each in answer.json()["kernelspecs"].items()}
+        return {name: dict(each["spec"]) for name, each in answer.json()["kernelspecs"].items()}
+
+    def kernels(self) -> dict[str, str]:
+        """Name → title of every kernel that the launcher shows."""
+        return {name: str(each["display_name"]) for name, each in self.kernelspecs().items()}
 
     @contextmanager
     def kernel(self, name: str) -> Iterator[Callable[[str], str]]:
@@ -99,7 +109,7 @@ class Lab:
             request_timeout=PATIENCE,
         )
         here = OverrideResolver(
-            resolver=DefaultLoopResolver(), mapping={urlsplit(self._url).hostname: "127.0.0.1"}
+            resolver=DefaultLoopResolver(), mapping={urlsplit(self._url).hostname: self._address}
         )
         socket = await websocket_connect(request, resolver=here)
         header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "version": "5.3"}

@@ -39,12 +39,13 @@ def program() -> str | None:
 
 
 class Registry:
-    """A registry that listens on a free port of the loopback interface until the ``with`` ends.
+    """A registry that listens on a port of the loopback interface until the ``with`` ends.
 
     Args:
         htpasswd: ask for USER and PASSWORD.
         token: the ``auth.token`` section of its configuration, for a token server.
         tls: files of its certificate and key.
+        port: to listen on, instead of a free one.
 
     Attributes:
         host: ``127.0.0.1:PORT``.
@@ -57,7 +58,9 @@ class Registry:
         htpasswd: bool = False,
         token: Mapping[str, str] | None = None,
         tls: tuple[str, str] | None = None,
+        port: int = 0,
     ) -> None:
+        self._port = port
         self._htpasswd = htpasswd
         self._token = token
         self._tls = tls
@@ -115,7 +118,7 @@ class Registry:
 
     def _configuration(self, folder: Path) -> dict[str, Any]:
         """distribution/distribution:docs/configuration.md@v2.8.2."""
-        http: dict[str, Any] = {"addr": "127.0.0.1:0", "secret": "of nobody"}
+        http: dict[str, Any] = {"addr": f"127.0.0.1:{self._port}", "secret": "of nobody"}
         if self._tls:
             http["tls"] = {"certificate": self._tls[0], "key": self._tls[1]}
         settings: dict[str, Any] = {

@@ -1,0 +1,106 @@
+"""JupyterLab in the pods that KubeSpawner makes of the compiled values: a cell runs in the kernel of every brick.
+
+A real JupyterHub takes the choice, the real KubeSpawner makes the pod, Podman plays it with its image volumes, and the
+Lab in it reports to the hub. Images are those that Buildah built.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.built import ONLY, PREFIXES, TITLES
+from tests.e2e.centre import EVERYTHING
+from tests.e2e.conftest import Three
+from tests.e2e.images import HOME
+from tests.e2e.lab_images import RELEASE
+from tests.e2e.pod_hub import PodHub, PodUser
+from tests.e2e.test_compose_hub import LOOK
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+Visit = Callable[[str], PodUser]
+
+
+@pytest.fixture(scope="module")
+def visit(pod_hub: PodHub) -> Iterator[Visit]:
+    """Log somebody in."""
+    open_browsers = []
+
+    def made(name: str) -> PodUser:
+        user = PodUser(pod_hub, name)
+        open_browsers.append(user)
+        return user
+
+    yield made
+    for each in open_browsers:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def ada(visit: Visit) -> Iterator[PodUser]:
+    """Somebody who chose every brick, whose server runs."""
+    user = visit("ada")
+    user.start(**EVERYTHING)
+    yield user
+    user.stop()
+
+
+def test_every_kernel_runs_a_cell(ada: PodUser, three: Three) -> None:
+    """Kernels have the predicted names, and run in their bricks, activated, as the user of the image."""
+    names = three.centre.kernels("ocean")
+    shown = ada.lab.kernels()
+    assert {name: shown[name] for name in names.values()} == {
+        name: TITLES[each] for each, name in names.items()
+    }
+    for brick, name in names.items():
+        seen = json.loads(ada.lab.cell(name, LOOK))
+        assert seen.pop("python").startswith("3.14." if brick == "hydro" else "3.13.")
+        assert seen == {
+            "prefix": PREFIXES[brick],
+            "written": "Read-only file system",
+            "only": [ONLY[brick]],
+            "activated": f"{brick}@{RELEASE}",
+            "conda": PREFIXES[brick],
+            "data": "/data/era5",
+            "home": HOME,
+            "user": [1000, 100],
+        }
+
+
+def test_another_user_has_another_choice(ada: PodUser, visit: Visit, three: Three) -> None:
+    """At the same time, somebody else chose another profile, and has its kernel and no other brick's."""
+    user = visit("niels")
+    user.start(profile="field")
+    try:
+        name = three.centre.kernels("field")["hydro"]
+        assert user.lab.kernels() == {name: TITLES["hydro"], "python3": "Python 3 (ipykernel)"}
+        assert json.loads(user.lab.cell(name, LOOK))["only"] == [ONLY["hydro"]]
+    finally:
+        user.stop()
+
+
+def test_what_was_written_outlives_the_session(visit: Visit, three: Three) -> None:
+    """The home is the same volume in the next pod."""
+    user, name = visit("grace"), three.centre.kernels("field")["hydro"]
+    user.start(profile="field")
+    user.lab.cell(name, "open('kept', 'w').write('yes')")
+    user.stop()
+    user.start(profile="field")
+    try:
+        assert user.lab.cell(name, "print(open('kept').read())") == "yes\n"
+    finally:
+        user.stop()
+
+
+def test_who_does_not_choose_anything(visit: Visit, three: Three) -> None:
+    """The default profile, with the brick that it always has."""
+    user = visit("alan")
+    user.start()
+    try:
+        name = three.centre.kernels("ocean")["ocean"]
+        assert user.lab.kernels().keys() == {name, "python3"}
+    finally:
+        user.stop()
