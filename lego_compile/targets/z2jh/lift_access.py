@@ -27,6 +27,7 @@ def authenticator(values: Reading, host: str, at: At) -> dict[str, Any]:
     kind = values.text(*at(("authenticator", "type"), *_CONFIG, "JupyterHub", "authenticator_class"))
     if kind not in _CLASSES:
         values.complain(f"the authenticator {kind!r} is not set up here", *_CONFIG, "JupyterHub")
+    values.expect(False, *_CONFIG, "JupyterHub", "admin_access")
     users = texts(values, *at(("authenticator", "allowed_users"), *here, "allowed_users"))
     admins = texts(values, *at(("authenticator", "admin_users"), *here, "admin_users"))
     oauth = ldap = native = None

@@ -18,7 +18,8 @@ def authenticator(options: Mapping[str, Any]) -> dict[str, Any]:
     oauth, ldap, native = asked["oauth"], asked["ldap"], asked["native"]
     groups = asked["allowed_groups"] or (ldap and ldap["allowed_groups"])
     sections: dict[str, Any] = {
-        "JupyterHub": {"authenticator_class": asked["type"]},
+        # The chart lets administrators into everybody's server; JupyterHub itself, and so Compose, does not.
+        "JupyterHub": {"admin_access": False, "authenticator_class": asked["type"]},
         "Authenticator": {
             "admin_users": list(asked["admin_users"]),
             "allow_all": not (asked["allowed_users"] or groups),
