@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.e2e.engine import wait
-from tests.e2e.hpc_centre import HpcCentre
+from tests.e2e.hpc_centre import HpcCentre, Installed
 from tests.e2e.images import PREFIXES
 from tests.e2e.lab_images import ONLY, RELEASE, title
 from tests.e2e.machine import Job
@@ -30,7 +30,7 @@ class Started:
         words: options of the launcher.
     """
 
-    def __init__(self, hpc: HpcCentre, user: str, *words: str) -> None:
+    def __init__(self, hpc: Installed, user: str, *words: str) -> None:
         self.user = user
         self._token = secrets.token_hex(16)
         root = ("--allow-root",) if user == "root" else ()

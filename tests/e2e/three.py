@@ -60,4 +60,5 @@ def compiled(
     docker.root.run("mkdir", ON_DOCKER)
     made.catalogue()
     made.compile()
+    made.configure()
     return made
