@@ -211,6 +211,12 @@ class Desk:
         cards.first.wait_for()
         return [each.strip() for each in cards.all_inner_texts()]
 
+    def broken(self) -> list[str]:
+        """Addresses of pictures on the cards of the launcher that were not loaded."""
+        self._page.wait_for_load_state("networkidle")
+        found = "all => all.filter(each => !each.naturalWidth).map(each => each.src)"
+        return list(self._page.locator(".jp-LauncherCard img").evaluate_all(found))
+
     def quiet(self) -> None:
         """Answer No to what a new Lab asks everybody, whether to fetch news."""
         asked = self._page.locator(".Toastify").get_by_role("button", name="No", exact=True)

@@ -14,47 +14,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.browser import SIZE, Desk, Person, chromium
-from tests.e2e.conftest import Make, judged
+from tests.e2e.built import ONLY, PREFIXES, TITLES
+from tests.e2e.conftest import Three, judged
 from tests.e2e.docker import Docker
 from tests.e2e.docker_centre import HOST, Centre
-from tests.e2e.images import PREFIXES
-from tests.e2e.lab_images import ONLY, RELEASE, title
 from tests.e2e.namespace import CannotRun
+from tests.e2e.three import LONG
 
 if TYPE_CHECKING:  # not everybody has it who runs no test here
     from playwright.sync_api import Locator, Page
 
-LONG = "Reanalyses, observations of buoys and gliders, and coupled models of the North-East Atlantic for the school"
-
-PROFILES = f"""\
-  ocean:
-    title: Oceanography
-    description: Circulation models, reanalyses and what reads them.
-    default: true
-    bricks: [ocean]
-    offer: [hydro, pangeo]
-    resources: {{cpu: 1, memory: 1G}}
-    environment: {{OCEAN_DATA: /data/era5}}
-  field:
-    title: Field campaign
-    bricks: [hydro]
-    resources: {{cpu: 1, memory: 512M}}
-  school:
-    title: {LONG}
-    bricks: [pangeo]
-    offer: [ocean, hydro]
-"""
+BOXES = {"ocean": "Ocean", "hydro": "Hydrology", "pangeo": "Pangeo"}
+"""Titles of the bricks themselves."""
 
 LOOK = "import sys; print(sys.prefix)"
 Show = Callable[[str], Person]
 
 
 @pytest.fixture(scope="module")
-def centre(make: Make) -> Iterator[Centre]:
-    """A centre that runs."""
-    made = make("e2e-browser", profiles=PROFILES)
-    with made.running():
-        yield made
+def centre(three: Three) -> Iterator[Centre]:
+    """A centre that runs, with images that were built."""
+    with three.centre.running():
+        yield three.centre
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +79,7 @@ def desk(ada: Person) -> Iterator[Desk]:
 
 def _box(page: Page, brick: str) -> Locator:
     """The box of a brick that the chosen profile offers; those of others are not shown, and have no role."""
-    return page.get_by_role("checkbox", name=title(brick, RELEASE), exact=True)
+    return page.get_by_role("checkbox", name=BOXES[brick], exact=True)
 
 
 def keep(person: Person, name: str) -> None:
@@ -167,10 +148,11 @@ def test_it_needs_no_mouse(ada: Person) -> None:
 
 def test_the_launcher_shows_the_kernels(desk: Desk, ada: Person) -> None:
     """The kernel of every brick has a card, by its title, for notebooks and for consoles."""
-    wanted = {title("ocean", RELEASE), title("hydro", RELEASE), "Python 3 (ipykernel)"}
+    wanted = {TITLES["ocean"], TITLES["hydro"], "Python 3 (ipykernel)"}
     for section in ("Notebook", "Console"):
         shown = desk.cards(section)
         assert (set(shown), len(shown)) == (wanted, 3)
+    assert desk.broken() == [], "logos of kernels that are not shown"
     desk.quiet()
     keep(ada, "lab")
 
@@ -178,8 +160,8 @@ def test_the_launcher_shows_the_kernels(desk: Desk, ada: Person) -> None:
 @pytest.mark.parametrize("brick", ["ocean", "hydro"])
 def test_a_cell_runs_in_a_brick(brick: str, desk: Desk) -> None:
     """A click on the card opens a notebook; what is typed there runs in the brick, and the output shows its prefix."""
-    sheet = desk.notebook(title(brick, RELEASE))
-    assert sheet.kernel == title(brick, RELEASE)
+    sheet = desk.notebook(TITLES[brick])
+    assert sheet.kernel == TITLES[brick]
     assert sheet.run(LOOK) == PREFIXES[brick]
     assert sheet.run(f"import {ONLY[brick]}; print({ONLY[brick]}.__file__)").startswith(PREFIXES[brick])
 
@@ -191,8 +173,8 @@ def test_another_user_has_another_choice(desk: Desk, show: Show) -> None:
     person.page.get_by_label("Field campaign").check()
     other = person.start()
     try:
-        assert set(other.cards()) == {title("hydro", RELEASE), "Python 3 (ipykernel)"}
-        assert other.notebook(title("hydro", RELEASE)).run(LOOK) == PREFIXES["hydro"]
+        assert set(other.cards()) == {TITLES["hydro"], "Python 3 (ipykernel)"}
+        assert other.notebook(TITLES["hydro"]).run(LOOK) == PREFIXES["hydro"]
     finally:
         person.stop()
 
@@ -202,7 +184,5 @@ def test_the_choice_is_remembered(desk: Desk, ada: Person) -> None:
     ada.stop()
     ada.open("/hub/spawn")
     assert ada.page.get_by_label("Oceanography").is_checked()
-    boxes = {
-        each: ada.page.get_by_role("checkbox", name=each) for each in (title("hydro", RELEASE), "Pangeo")
-    }
+    boxes = {each: ada.page.get_by_role("checkbox", name=BOXES[each]) for each in ("hydro", "pangeo")}
     assert [each.is_checked() for each in boxes.values()] == [True, False]

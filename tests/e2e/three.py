@@ -17,6 +17,27 @@ NAME = "same"
 ON_DOCKER, ON_CLUSTER = "/srv/era5", "/scratch/era5"
 """Where the data of others are on the machines that have directories, and no claims."""
 
+LONG = "Reanalyses, observations of buoys and gliders, and coupled models of the North-East Atlantic for the school"
+
+PROFILES = f"""\
+  ocean:
+    title: Oceanography
+    description: Circulation models, reanalyses and what reads them.
+    default: true
+    bricks: [ocean]
+    offer: [hydro, pangeo]
+    resources: {{cpu: 1, memory: 1G}}
+    environment: {{OCEAN_DATA: /data/era5}}
+  field:
+    title: Field campaign
+    bricks: [hydro]
+    resources: {{cpu: 1, memory: 512M}}
+  school:
+    title: {LONG}
+    bricks: [pangeo]
+    offer: [ocean, hydro]
+"""
+
 _MORE = f"""\
   z2jh:
     versions: {{{{kubernetes: "1.35", containerd: "2.2", chart: "4.4.0"}}}}
@@ -55,7 +76,9 @@ def compiled(
     """
     pinned = images[f"{OURS}/pause", "1"].index_digest
     spec = docker_centre.SPEC + _MORE.replace("PAUSE", pinned)
-    made = docker_centre.Centre(docker, shelf, images, folder, NAME, kernels=BACK_END, spec=spec)
+    made = docker_centre.Centre(
+        docker, shelf, images, folder, NAME, profiles=PROFILES, kernels=BACK_END, spec=spec
+    )
     docker.root.run("mount", "-t", "tmpfs", "tmpfs", "/srv")
     docker.root.run("mkdir", ON_DOCKER)
     made.catalogue()

@@ -15,6 +15,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from contextlib import suppress
@@ -111,7 +112,8 @@ def describe(name, prefix, directory, script, kernels):
     here = os.path.join(kernels, name)
     os.makedirs(here)
     for logo in glob.glob(os.path.join(glob.escape(folder), "logo-*")):
-        os.symlink(logo, os.path.join(here, os.path.basename(logo)))
+        with suppress(OSError):
+            shutil.copyfile(logo, os.path.join(here, os.path.basename(logo)))  # Tornado follows no link out of there
     with open(os.path.join(here, "kernel.json"), "w", encoding="utf-8") as file:
         json.dump(spec, file)
 
