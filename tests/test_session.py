@@ -67,7 +67,9 @@ def test_jupyter_is_told_of_the_bricks_that_are_there(tmp_path: Path) -> None:
         spec["metadata"],
     )
     assert "<svg/>" == (here / "logo-svg.svg").read_text()
-    assert not (here / "logo-svg.svg").is_symlink(), "which a server does not follow (tornado:tornado/web.py@6.5.9)"
+    assert not (here / "logo-svg.svg").is_symlink(), (
+        "which a server does not follow (tornado:tornado/web.py@6.5.9)"
+    )
 
 
 @pytest.mark.parametrize("fault", [{"display_name": None}, {"display_name": 3}])
