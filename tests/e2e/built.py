@@ -190,7 +190,7 @@ def built(base: Path, folder: Path) -> Iterator[Built]:
     Raises:
         CannotRun: they cannot be built on this machine.
     """
-    kept = base / "built"
+    kept = base / ("built-conda" if CONDA else "built")
     kept.mkdir(parents=True, exist_ok=True)
     with (base / "lock-built").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -19,6 +19,9 @@ from tests.e2e.engine import wait
 from tests.e2e.podman import Podman
 from tests.e2e.visitor import Lab, User
 
+DROPPED = {"mallory": "brick-ocean"}
+"""User → volume that their pods have not, as on a cluster whose API server has the gate for image volumes off."""
+
 SITE, PORT = "https://jupyter.example.org", 8888
 _HUB = "http://127.0.0.1:8081"
 _CONFIG = Path(__file__).with_name("pod_hub_config.py")
@@ -46,6 +49,7 @@ class PodHub:
             "values": self.centre.values,
             "podman": command,
             "network": "pods",
+            "dropped": DROPPED,
             "folder": str(self._folder),
         }
         said = self._folder / "given.json"

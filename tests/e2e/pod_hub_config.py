@@ -1,7 +1,8 @@
 """Settings of a JupyterHub whose cluster is Podman: the chart's, of the compiled values, and the real KubeSpawner.
 
 Read by JupyterHub as its configuration file. ``LEGO_POD_HUB`` is a file of JSON: ``values`` (of the chart, over its
-own), ``podman`` (the words of the command on the machine that has it), ``network`` of the pods, ``folder`` of the hub.
+own), ``podman`` (the words of the command on the machine that has it), ``network`` of the pods, ``folder`` of the hub,
+and ``dropped`` (user → name of a volume that the cluster drops from their pods).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from kubespawner import KubeSpawner  # type: ignore[import-untyped]
 
 from tests.conformance import hub_app
 from tests.conformance import z2jh_chart as chart
+from tests.e2e.test_z2jh_cluster import gone
 
 given = json.loads(Path(os.environ["LEGO_POD_HUB"]).read_text())
 
@@ -40,6 +42,7 @@ class Played(KubeSpawner):  # type: ignore[misc]
         await self.load_user_options()
         async with ApiClient() as client:
             pod = client.sanitize_for_serialization(await self.get_pod_manifest())
+        gone(pod, given["dropped"].get(self.user.name, ""))
         self._path = Path(given["folder"]) / f"{self.pod_name}.json"
         self._path.write_text(json.dumps(pod))
         return await asyncio.to_thread(self._play, pod)

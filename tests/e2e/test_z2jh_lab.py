@@ -104,3 +104,14 @@ def test_who_does_not_choose_anything(visit: Visit, three: Three) -> None:
         assert user.lab.kernels().keys() == {name, "python3"}
     finally:
         user.stop()
+
+
+def test_a_session_without_its_brick_is_none(visit: Visit, pod_hub: PodHub) -> None:
+    """Where the cluster drops the volume, the guard ends the session, and says which brick is missing."""
+    user = visit("mallory")
+    answer = user.rest("POST", f"/users/{user.name}/server")
+    assert answer.status_code == 500, answer.text
+    assert (
+        f"lego: there is no brick at {PREFIXES['ocean']}" in pod_hub.log()
+    )  # on a cluster, in the pod's events
+    assert user.server() is None
