@@ -105,7 +105,7 @@ def test_every_trap_of_a_brick_is_avoided() -> None:
         "micromamba create -y -q -p /opt/bricks/ocean --file",
         "kernels/*.sed",
         "-name '*.a' -o -name '*.js.map'",
-        "compileall -qq -f -j 0 --invalidation-mode unchecked-hash",
+        "compileall -qq -f --invalidation-mode unchecked-hash",
         "> /opt/bricks/ocean/conda-meta/history",
         "> /opt/bricks/ocean/conda-meta/frozen",
         "chmod -R a+rX /opt/bricks/ocean",
