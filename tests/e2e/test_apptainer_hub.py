@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,10 +14,10 @@ from tests.e2e.engine import wait
 from tests.e2e.hpc_centre import HpcCentre
 from tests.e2e.hpc_hub import Hub, Scientist, running
 from tests.e2e.images import PREFIXES
-from tests.e2e.lab_images import ONLY, RELEASE, title
+from tests.e2e.lab_images import RELEASE, title
+from tests.e2e.look import expected, look
 from tests.e2e.machine import HUB, Machine
 from tests.e2e.slurm import Slurm
-from tests.e2e.test_compose_hub import LOOK
 
 MOUNTS = "print(open('/proc/self/mountinfo').read())"
 Visit = Callable[[str], Scientist]
@@ -110,18 +109,9 @@ def test_kernels_have_the_predicted_names(alice: Scientist, hpc: HpcCentre) -> N
 @pytest.mark.parametrize("brick", PREFIXES)
 def test_every_kernel_runs_a_cell(brick: str, alice: Scientist, hpc: HpcCentre) -> None:
     """A cell runs in the brick's own Python at its prefix, as the user, at home, and cannot change the brick."""
-    seen = json.loads(alice.lab.cell(hpc.kernels("ocean")[brick], LOOK))
-    assert seen.pop("python").startswith("3.14." if brick == "hydro" else "3.13.")
-    assert seen == {
-        "prefix": PREFIXES[brick],
-        "written": "Read-only file system",
-        "only": [ONLY[brick]],
-        "activated": f"{brick}@{RELEASE}",
-        "conda": PREFIXES[brick],
-        "data": "/data/era5",
-        "home": "/home/alice",
-        "user": [5001, 5001],
-    }
+    assert look(alice.lab, hpc.kernels("ocean")[brick]) == expected(
+        brick, home="/home/alice", user=(5001, 5001)
+    )
 
 
 def test_the_session_has_exactly_its_bricks(alice: Scientist) -> None:
@@ -181,7 +171,7 @@ def test_another_profile(bob: Scientist, alice: Scientist, slurm: Slurm, hpc: Hp
     """At the same time somebody else has one brick only, over REST, in a job of another partition."""
     bob.start(profile="field")
     assert set(bob.lab.kernels()) == {"python3", *hpc.kernels("field").values()}
-    seen = json.loads(bob.lab.cell(hpc.kernels("field")["hydro"], LOOK))
+    seen = look(bob.lab, hpc.kernels("field")["hydro"])
     assert (seen["prefix"], seen["data"], seen["user"]) == (PREFIXES["hydro"], None, [5002, 5002])
     assert bricks_of(bob.lab.cell("python3", MOUNTS)) == {PREFIXES["hydro"]}
     (number,) = slurm.jobs("bob")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,9 +10,9 @@ import pytest
 from tests.e2e.hpc_centre import SCHEDULED, HpcCentre
 from tests.e2e.hpc_hub import Hub, Scientist, running
 from tests.e2e.images import PREFIXES
+from tests.e2e.look import look
 from tests.e2e.slurm import Slurm
 from tests.e2e.test_apptainer_hub import MOUNTS, bricks_of, gone
-from tests.e2e.test_compose_hub import LOOK
 
 
 class Variant(NamedTuple):
@@ -91,7 +90,7 @@ def test_a_session(variant: Variant, hub: Hub, bob: Scientist, slurm: Slurm) -> 
     bob.start(**variant.field)
     names = hub.centre.kernels("field")
     assert set(bob.lab.kernels()) == {"python3", *names.values()}
-    seen = json.loads(bob.lab.cell(names["hydro"], LOOK))
+    seen = look(bob.lab, names["hydro"])
     assert (seen["prefix"], seen["conda"], seen["user"]) == (
         PREFIXES["hydro"],
         PREFIXES["hydro"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from tests.e2e.docker import Docker
 from tests.e2e.docker_centre import FIXED, INSTALL, Centre
 from tests.e2e.images import OURS, PLATFORM, PREFIXES
 from tests.e2e.lab_images import NEXT, ONLY, RELEASE, title
-from tests.e2e.test_compose_hub import LOOK
+from tests.e2e.look import look
 
 REFUSAL = {"baked": "Permission denied", "volume": "Read-only file system"}
 """What a session hears when it writes into a brick."""
@@ -38,7 +37,7 @@ def test_sessions_have_the_bricks(visit: Visit, deployed: Centre) -> None:
             name: title(brick, RELEASE) for brick, name in names.items()
         }
         for brick, name in names.items():
-            seen = json.loads(user.lab.cell(name, LOOK))
+            seen = look(user.lab, name)
             assert (seen["prefix"], seen["only"]) == (PREFIXES[brick], [ONLY[brick]])
             assert (seen["activated"], seen["data"]) == (f"{brick}@{RELEASE}", "/data/era5")
             assert seen["written"] == REFUSAL[deployed.name.removeprefix("e2e-")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -13,26 +12,12 @@ from tests.e2e.conftest import Visit
 from tests.e2e.docker import Docker
 from tests.e2e.docker_centre import HOST, Centre
 from tests.e2e.images import HOME, PREFIXES
-from tests.e2e.lab_images import ONLY, RELEASE, title
+from tests.e2e.lab_images import RELEASE, title
+from tests.e2e.look import expected, look
 from tests.e2e.visitor import User
 
 SERVICES = ("edge", "proxy", "hub", "docker-api")
 NET_BIND_SERVICE = 1 << 10  # capabilities(7)
-
-LOOK = """\
-import importlib.util, json, os, platform, sys
-try:
-    open(f"{sys.prefix}/new", "w").close()
-    written = ""
-except OSError as error:
-    written = error.strerror
-print(json.dumps({
-    "prefix": sys.prefix, "python": platform.python_version(), "written": written,
-    "only": sorted(each for each in ONLY if importlib.util.find_spec(each)),
-    "activated": os.environ.get("LEGO_ACTIVATED"), "conda": os.environ.get("CONDA_PREFIX"),
-    "data": os.environ.get("OCEAN_DATA"), "home": os.path.expanduser("~"), "user": [os.getuid(), os.getgid()],
-}))
-""".replace("ONLY", repr(tuple(ONLY.values())))
 
 
 @pytest.fixture(scope="module")
@@ -135,18 +120,7 @@ def test_kernels_have_the_predicted_names(ada: User, deployed: Centre) -> None:
 @pytest.mark.parametrize("brick", PREFIXES)
 def test_every_kernel_runs_a_cell(brick: str, ada: User, deployed: Centre) -> None:
     """A cell runs in the brick's own Python at its prefix, activated, with its own packages, and cannot change it."""
-    seen = json.loads(ada.lab.cell(deployed.kernels("ocean")[brick], LOOK))
-    assert seen.pop("python").startswith("3.14." if brick == "hydro" else "3.13.")
-    assert seen == {
-        "prefix": PREFIXES[brick],
-        "written": "Read-only file system",
-        "only": [ONLY[brick]],
-        "activated": f"{brick}@{RELEASE}",
-        "conda": PREFIXES[brick],
-        "data": "/data/era5",
-        "home": HOME,
-        "user": [1000, 100],
-    }
+    assert look(ada.lab, deployed.kernels("ocean")[brick]) == expected(brick)
 
 
 def test_the_session_is_confined(ada: User, deployed: Centre, docker: Docker) -> None:
@@ -187,7 +161,7 @@ def test_another_user_has_another_choice(ada: User, visit: Visit, deployed: Cent
     user.start(profile="field")
     try:
         assert set(user.lab.kernels()) == {"python3", *deployed.kernels("field").values()}
-        seen = json.loads(user.lab.cell("conda-env-hydro-py", LOOK))
+        seen = look(user.lab, "conda-env-hydro-py")
         assert (seen["prefix"], seen["data"]) == (PREFIXES["hydro"], None)
         container = f"lego-{deployed.name}-niels"
         assert "kept.ipynb" not in docker.run("exec", container, "ls", HOME).stdout.split()

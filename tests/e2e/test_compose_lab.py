@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ from tests.e2e.docker import Docker
 from tests.e2e.docker_centre import FIXED, Centre
 from tests.e2e.images import PREFIXES
 from tests.e2e.lab_images import ONLY, RELEASE, title
-from tests.e2e.test_compose_hub import LOOK
+from tests.e2e.look import look
 from tests.e2e.visitor import Lab
 
 URL = "http://127.0.0.1:8888"
@@ -52,7 +51,7 @@ def test_every_kernel_runs_a_cell(lab: Lab, centre: Centre) -> None:
         name: title(each, RELEASE) for each, name in names.items()
     }
     for brick, name in names.items():
-        seen = json.loads(lab.cell(name, LOOK))
+        seen = look(lab, name)
         assert (seen["prefix"], seen["only"], seen["data"]) == (PREFIXES[brick], [ONLY[brick]], "/data/era5")
         assert seen["written"] in ("Read-only file system", "Permission denied")
 

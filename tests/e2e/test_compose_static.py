@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from tests.e2e.conftest import Make
 from tests.e2e.docker_centre import Centre
 from tests.e2e.images import PREFIXES
 from tests.e2e.lab_images import RELEASE, title
-from tests.e2e.test_compose_hub import LOOK
+from tests.e2e.look import look
 from tests.e2e.visitor import User
 
 
@@ -41,6 +40,6 @@ def test_the_chosen_bricks_have_kernels(ada: User, centre: Centre) -> None:
     assert shown.pop("python3") == "Python 3 (ipykernel)"
     assert shown == {names[brick]: title(brick, RELEASE) for brick in ("ocean", "hydro")}
     for brick in ("ocean", "hydro"):
-        seen = json.loads(ada.lab.cell(names[brick], LOOK))
+        seen = look(ada.lab, names[brick])
         assert (seen["prefix"], seen["conda"]) == (PREFIXES[brick], PREFIXES[brick])
         assert seen["activated"] == f"{brick}@{RELEASE}"

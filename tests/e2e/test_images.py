@@ -36,6 +36,7 @@ from tests.e2e.centre import BY_HAND, lego
 from tests.e2e.conftest import BASE
 from tests.e2e.images import HOME, OURS
 from tests.e2e.lab_images import NEXT, RELEASE
+from tests.e2e.look import PYTHON
 from tests.e2e.namespace import Namespace
 from tests.e2e.root import entered
 from tests.images.registry import NoRegistry
@@ -43,7 +44,6 @@ from tests.images.registry import NoRegistry
 PLATFORM = "linux/amd64"
 BRICKS = [("ocean", RELEASE), ("ocean", NEXT), ("hydro", RELEASE)]
 EVERY = [*BRICKS, ("lab", RELEASE)]
-PYTHON = {"ocean": "3.13", "hydro": "3.14", "pangeo": "3.13"}
 _CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin") or "chroot"
 LAB = CONDA or "/opt/conda"
 

@@ -6,7 +6,6 @@ Lab in it reports to the hub. Images are those that Buildah built.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,10 +13,8 @@ import pytest
 from tests.e2e.built import ONLY, PREFIXES, TITLES
 from tests.e2e.centre import EVERYTHING
 from tests.e2e.conftest import Three
-from tests.e2e.images import HOME
-from tests.e2e.lab_images import RELEASE
+from tests.e2e.look import expected, look
 from tests.e2e.pod_hub import PodHub, PodUser
-from tests.e2e.test_compose_hub import LOOK
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -56,18 +53,7 @@ def test_every_kernel_runs_a_cell(ada: PodUser, three: Three) -> None:
         name: TITLES[each] for each, name in names.items()
     }
     for brick, name in names.items():
-        seen = json.loads(ada.lab.cell(name, LOOK))
-        assert seen.pop("python").startswith("3.14." if brick == "hydro" else "3.13.")
-        assert seen == {
-            "prefix": PREFIXES[brick],
-            "written": "Read-only file system",
-            "only": [ONLY[brick]],
-            "activated": f"{brick}@{RELEASE}",
-            "conda": PREFIXES[brick],
-            "data": "/data/era5",
-            "home": HOME,
-            "user": [1000, 100],
-        }
+        assert look(ada.lab, name) == expected(brick)
 
 
 def test_another_user_has_another_choice(ada: PodUser, visit: Visit, three: Three) -> None:
@@ -77,7 +63,7 @@ def test_another_user_has_another_choice(ada: PodUser, visit: Visit, three: Thre
     try:
         name = three.centre.kernels("field")["hydro"]
         assert user.lab.kernels() == {name: TITLES["hydro"], "python3": "Python 3 (ipykernel)"}
-        assert json.loads(user.lab.cell(name, LOOK))["only"] == [ONLY["hydro"]]
+        assert look(user.lab, name)["only"] == [ONLY["hydro"]]
     finally:
         user.stop()
 
