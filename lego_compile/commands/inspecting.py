@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the JSON document. New keys may come without a new version; a key never changes its meaning."""
 
+_UNREAD = {"LC651", "LC321", "LC322", "LC323", "LC324", "LC325", "LC328", "LC329"}
+"""Codes of what could not be read: files that are damaged, and what a registry did not give."""
+
 
 def inspect_images(chosen: argparse.Namespace) -> int:
     """Read what was named, report faults, and write labels where that was asked; returns the exit code."""
@@ -61,7 +64,7 @@ def inspect_images(chosen: argparse.Namespace) -> int:
         for what, word in named:
             report = Report()
             seen = _inspect(what, word, client, expected, report)
-            unusable |= any(each.code == "LC651" for each in report)
+            unusable |= any(each.code in _UNREAD for each in report)
             if chosen.label and isinstance(what, Layout):
                 unusable |= _label(what, word, seen, report, chosen)
             done += [found for _, found in seen]

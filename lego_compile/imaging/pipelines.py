@@ -165,7 +165,10 @@ def github_images(build: CatalogBuild, images: Mapping[str, Brick | System]) -> 
             "publish": {
                 "name": "Publish ${{ matrix.image }}",
                 "needs": ["changed", "build"],
-                "if": publishing,
+                # One image that fails keeps no other from its release, which no later push would make up for.
+                # publish.sh ends where a platform of its own image was not pushed.
+                "if": "!cancelled() && needs.changed.result == 'success' && "
+                f"needs.changed.outputs.images != '[]' && {publishing}",
                 "runs-on": runner,
                 "timeout-minutes": 60,
                 # A newer one of the same image may take its place; those of other images do not wait.

@@ -82,8 +82,13 @@ def _read(file: IO[bytes]) -> Elf | None:
         else:
             kind, offset, address, _, length = layout.read("IIIII", table, at)
         segments.append((kind, offset, address, length))
-    interpreter = b"".join(_at(file, o, min(n, 4096)) for kind, o, _, n in segments if kind == _INTERPRETER)
-    dynamic = b"".join(_at(file, o, min(n, _TABLE)) for kind, o, _, n in segments if kind == _DYNAMIC)
+    # Of several, which no tool writes, one: thousands of them, each of the longest table, would fill the memory.
+    places = {kind: (offset, length) for kind, offset, _, length in segments}
+    interpreter, dynamic = (
+        _at(file, offset, min(length, most))
+        for kind, most in ((_INTERPRETER, 4096), (_DYNAMIC, _TABLE))
+        for offset, length in (places.get(kind, (0, 0)),)
+    )
     loaded = [(address, offset, length) for kind, offset, address, length in segments if kind == _LOAD]
     return _linked(file, layout, machine, interpreter, dynamic, loaded)
 
@@ -130,14 +135,16 @@ def _wanted(layout: _Layout, table: bytes, count: int) -> list[int]:
     """Where the names of the versions are that a file asks for, those that are optional left out."""
     names: list[int] = []
     at = 0
+    left = _COUNT  # of all lists together: tables of strangers may lead through the same one again and again
     for _ in range(min(count, _COUNT)):
         _, auxiliaries, _, first, following = layout.read("HHIII", table, at)
         inner = at + first
-        for _ in range(min(auxiliaries, _COUNT)):
+        for _ in range(min(auxiliaries, left)):
+            left -= 1
             _, flags, _, name, more = layout.read("IHHII", table, inner)
             if not flags & _WEAK:
                 names.append(name)
-            if not more or len(names) > _COUNT:
+            if not more:
                 break
             inner += more
         if not following:

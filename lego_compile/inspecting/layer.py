@@ -19,11 +19,15 @@ from lego_compile.inspecting.model import Unreadable
 from lego_compile.inspecting.tree import Node, Tree, directory
 
 ENTRIES = 2_000_000
-"""Entries of all layers of an image; the largest environments have some 200,000 files."""
+"""Entries of all layers of an image, and folders that they imply; the largest environments have some 200,000 files."""
+KEPT = 256 * 1024**2
+"""Bytes of texts that are kept of an image, all together; the largest environments have some megabytes."""
 PATH = 4096
 RATIO, FREE = 200, 1024**3
 """A layer may unpack to so many times its size, and to so many bytes whatever its size: more is a bomb."""
 _CHUNK = 256 * 1024
+_SLICE = 16 * 1024
+"""What gzip is fed at once. What follows a member is copied, and a piece of a layer may have thousands of members."""
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _HEADER = 1024 * 1024
 """Bytes of the longest extended header of a tar."""
@@ -41,6 +45,8 @@ class Layers:
     def __init__(self) -> None:
         self.root = directory()
         self._entries = 0
+        self._kept = 0
+        self._opaque: set[int] = set()
 
     @property
     def tree(self) -> Tree:
@@ -81,15 +87,19 @@ class Layers:
 
     def _apply(self, stream: _Stream, name: str) -> None:
         touched: set[int] = set()
+        self._opaque.clear()
         with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", tarinfo=_Member, errorlevel=2) as tar:
             for member in tar:
                 cast("Any", tar).members = []  # tarfile keeps all of them, for what nobody asks here
-                self._entries += 1
-                if self._entries > ENTRIES:
-                    raise Unreadable(f"{name} has more than {ENTRIES} files, which no image has")
+                self._one_more(name)
                 self._one(tar, member, touched, name)
             if getattr(tar, "broken", False):
                 raise tarfile.ReadError("there is something else between two files of the tar")
+
+    def _one_more(self, name: str) -> None:
+        self._entries += 1
+        if self._entries > ENTRIES:
+            raise Unreadable(f"{name} has more than {ENTRIES} files, which no image has")
 
     def _one(self, tar: tarfile.TarFile, member: tarfile.TarInfo, touched: set[int], name: str) -> None:
         parts = _parts(member.name, name)
@@ -100,6 +110,9 @@ class Layers:
         folder = self._folder(parts[:-1], touched, name)
         base = parts[-1]
         if base == _OPAQUE:
+            if id(folder) in self._opaque:
+                return  # what came since is of this layer
+            self._opaque.add(id(folder))
             for each in [key for key, node in folder.children.items() if id(node) not in touched]:
                 del folder.children[each]
             return
@@ -109,7 +122,7 @@ class Layers:
         if member.islnk():
             node = self._linked(member, name)
         else:
-            node = self._made(tar, member, "/".join(parts))
+            node = self._made(tar, member, "/".join(parts), name)
             there = folder.children.get(base)
             if node.is_directory and there is not None and there.is_directory:
                 there.mode = node.mode
@@ -117,7 +130,9 @@ class Layers:
         folder.children[base] = node
         touched.add(id(node))
 
-    def _made(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> Node:
+    def _made(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, name: str) -> Node:
+        if member.issym() and len(member.linkname) > PATH:
+            raise Unreadable(f"{name} has a link `{path[:100]}` of {len(member.linkname)} letters")
         kind = _TYPES.get(member.type, stat.S_IFREG if member.isreg() else stat.S_IFSOCK)
         node = Node(kind | stat.S_IMODE(member.mode), mtime=int(member.mtime // 1), target=member.linkname)
         if member.isreg():
@@ -128,6 +143,9 @@ class Layers:
                 if opened is not None
                 else NOTHING
             )
+            self._kept += len(node.content.text or b"")
+            if self._kept > KEPT:
+                raise Unreadable(f"{name} has more than {KEPT // 1024**2} MiB of kernels and settings")
         return node
 
     def _linked(self, member: tarfile.TarInfo, name: str) -> Node:
@@ -153,6 +171,7 @@ class Layers:
             if found is None and touched is None:
                 return directory()
             if found is None or not found.is_directory:
+                self._one_more(name)
                 found = here.children[part] = directory()
                 if touched is not None:
                     touched.add(id(found))
@@ -281,8 +300,7 @@ def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Members of gzip, one after the other (RFC 1952, 2.2); eStargz has thousands."""
     unpacker = zlib.decompressobj(wbits=31)
     fed = False
-    for piece in pieces:
-        data = piece
+    for data in (piece[at : at + _SLICE] for piece in pieces for at in range(0, len(piece), _SLICE)):
         while data:
             if unpacker.eof:
                 if not data.strip(b"\0"):

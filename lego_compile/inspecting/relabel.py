@@ -14,6 +14,7 @@ from lego_compile.inspecting import layout
 from lego_compile.inspecting.model import Unreadable
 from lego_compile.registry.answers import object_of
 from lego_compile.registry.documents import ATTESTATION, INDEXES, MANIFESTS, digest_of
+from lego_compile.registry.model import RegistryError
 
 Labels = Callable[[str], Mapping[str, str] | None]
 """Digest of a manifest → the labels to set in its configuration; None to leave it."""
@@ -52,12 +53,18 @@ def relabel(folder: str, tag: str | None, labels: Labels) -> int:
             _put(layout.blob(folder, digest), data)
         _put(path, _json(document))
     except BaseException:
+        there = False
+        with suppress(Unreadable):  # Ctrl-C may come right after it was replaced
+            there = layout.index_of(folder) == document
         for digest in work.fresh:
-            if digest not in work.known:
+            if not there and digest not in work.known:
                 with suppress(OSError):
                     os.unlink(layout.blob(folder, digest))
         raise
-    kept = _referred(folder, document)
+    try:
+        kept = _referred(folder, document)
+    except (Unreadable, RegistryError):
+        return work.changed  # another image of the layout cannot be read: what it refers to is not known
     for digest in work.gone - kept:
         with suppress(OSError):
             os.unlink(layout.blob(folder, digest))
@@ -142,13 +149,17 @@ def _referred(folder: str, index: Mapping[str, Any]) -> set[str]:
         kept.add(digest)
         if entry.get("mediaType") in INDEXES + MANIFESTS:
             document = object_of(fetch("manifests", digest, -1), digest)
-            more = [document.get("config"), document.get("subject"), *(document.get("layers") or [])]
-            waiting += [*more, *(document.get("manifests") or [])]
+            waiting += [document.get("config"), document.get("subject")]
+            for each in (document.get("layers"), document.get("manifests")):
+                waiting += each if isinstance(each, list) else []
     return kept
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a character, "\ud800", which JSON can only escape
+        return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _put(path: str, data: bytes) -> None:

@@ -50,6 +50,17 @@ def test_a_release_changes_nothing() -> None:
     assert written(catalog) == before
 
 
+def test_one_image_that_fails_keeps_no_other_from_its_release() -> None:
+    """GitHub skips what needs a matrix of which one job failed, unless its condition has a status function."""
+    workflow = yaml.safe_load(written(small())[".github/workflows/images.yml"].data)
+    condition = workflow["jobs"]["publish"]["if"].split(" && ")
+
+    assert condition[0] == "!cancelled()"
+    assert "needs.changed.result == 'success'" in condition
+    assert "needs.changed.outputs.images != '[]'" in condition
+    assert "github.event_name != 'pull_request'" in condition
+
+
 def test_a_brick_of_somebody_else_is_not_built() -> None:
     """Nothing is written for it, and the page says so."""
     catalog = small()

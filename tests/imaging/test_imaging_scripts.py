@@ -20,9 +20,10 @@ _LOG = """#!/bin/sh
 """
 _BODIES = {
     "buildah": 'case "$1" in from) echo "container-$#-$2" ;; login) cat >"$CALLS.password" ;; esac',
-    "skopeo": """case "$1" in
-  list-tags) printf '{"Tags": ["latest"%s]}\\n' "${PUBLISHED:-}" ;;
-  inspect) printf '{}' ;;
+    "skopeo": """case "$*" in
+  list-tags*) printf '{"Tags": ["latest"%s]}\\n' "${PUBLISHED:-}" ;;
+  *--config*) printf '{\\n "config": {"Labels": {"org.opencontainers.image.revision": "%s"}}}' "${REVISION:-}" ;;
+  inspect*) printf '{}' ;;
 esac""",
     "lego-compile": """case "$1 $2" in
   "catalog add") echo "# added $5" >>"$4" ;;
@@ -207,12 +208,42 @@ def test_a_release_has_all_platforms_and_is_signed_by_digest(clone: Clone) -> No
     assert not clone.git("status", "--porcelain")
 
 
+def test_a_release_without_one_of_its_platforms_is_none(clone: Clone) -> None:
+    """Where the build for a platform failed, nothing of that image is published, signed or offered."""
+    fails = 'case "$*" in "manifest add"*arm64) echo "manifest unknown" >&2; exit 125 ;; esac'
+    (clone.folder / "programs/buildah").write_text(_LOG.format(body=fails))
+    clone.run("publish.sh", IMAGE, "keyless", LEGO_PUBLISH="yes", code=125)
+
+    assert not [each for each in clone.called() if "manifest push" in each or each.startswith("cosign")]
+    assert not (clone.root / "published").exists()
+
+
 def test_a_release_is_never_replaced(clone: Clone) -> None:
     """A job that runs again signs what is there; without signatures nothing is signed."""
-    clone.run("publish.sh", IMAGE, "none", LEGO_PUBLISH="yes", PUBLISHED=', "2026.11.01.0800"')
+    there = {"LEGO_PUBLISH": "yes", "PUBLISHED": ', "2026.11.01.0800"'}
+    clone.run("publish.sh", IMAGE, "none", **there, REVISION=clone.git("rev-parse", "HEAD"))
 
     assert "published already" in clone.said
     assert not [each for each in clone.called() if "manifest push" in each or each.startswith("cosign")]
+
+
+def test_two_commits_of_one_minute_are_not_one_release(clone: Clone) -> None:
+    """The second is not taken for the first: the job fails, and says what to do."""
+    there = {"LEGO_PUBLISH": "yes", "PUBLISHED": ', "2026.11.01.0800"'}
+    clone.run("publish.sh", IMAGE, "keyless", **there, REVISION="0" * 40, code=1)
+
+    assert "commit the image once more" in clone.said
+    assert not [each for each in clone.called() if each.startswith("cosign") or " copy " in each]
+    assert not (clone.root / "published").exists()
+
+
+@pytest.mark.parametrize(("other", "moved"), [("2026.10.01.0800", True), ("2026.11.02.0000", False)])
+def test_latest_never_goes_back(clone: Clone, other: str, moved: bool) -> None:
+    """A job of an older commit that runs again leaves `latest` where it is; what is no release does not count."""
+    clone.run("publish.sh", IMAGE, "none", LEGO_PUBLISH="yes", PUBLISHED=f', "{other}", "build-9999-amd64"')
+
+    copied = [each for each in clone.called() if each.endswith(":latest") and each.startswith("skopeo copy")]
+    assert bool(copied) == moved
 
 
 def test_a_known_vulnerability_stops_the_job(clone: Clone) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import random
 import re
+import struct
 import sysconfig
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,47 @@ def test_nonsense_is_survived(data: bytes) -> None:
             changed[draw.randrange(0, min(len(changed), 4096))] = draw.choice([0, 255, draw.randrange(256)])
         del changed[len(changed) - draw.choice([0, 0, len(changed) // 2, len(changed) - 70]) :]
         read_elf(io.BytesIO(bytes(changed)))
+
+
+def elf(segments: list[tuple[int, int, int]], size: int, parts: dict[int, bytes]) -> bytes:
+    """A program of 64 bits whose addresses are offsets: segments (kind, offset, length), and bytes at offsets."""
+    data = bytearray(size)
+    count = len(segments)
+    header = struct.pack("<HHIQQQIHHHHHH", 3, 0x3E, 1, 0, 64, 0, 0, 64, 56, count, 0, 0, 0)
+    data[:64] = b"\x7fELF\x02\x01\x01" + bytes(9) + header
+    for number, (kind, offset, length) in enumerate(segments):
+        struct.pack_into("<IIQQQQQQ", data, 64 + 56 * number, kind, 0, offset, offset, 0, length, length, 0)
+    for offset, part in parts.items():
+        data[offset : offset + len(part)] = part
+    return bytes(data)
+
+
+def test_segments_do_not_fill_the_memory() -> None:
+    """Of many dynamic segments, each as long as the longest table, one is read."""
+    megabytes = 1024**2
+    file = io.BytesIO(elf([(2, 8192, 4 * megabytes)] * 60, 5 * megabytes, {}))
+    tracemalloc.start()
+    try:
+        assert read_elf(file) is not None
+        assert tracemalloc.get_traced_memory()[1] < 64 * megabytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_lists_that_lead_through_one_another_end() -> None:
+    """4096 lists that all go on through the same 4096 versions are 16 million steps, and are not walked."""
+    at, step = 0x10000, 16
+    #  Read as a list: version, count, …, first, next. Read as one of its versions: …, flags (weak), name, next.
+    lists = b"".join(struct.pack("<HHHHII", 1, 0xFFFF, WEAK, 0, step, step) for _ in range(8300))
+    tags = [(0x6FFFFFFE, at), (0x6FFFFFFF, 4096), (5, at), (10, 4096), (0, 0)]
+    dynamic = b"".join(struct.pack("<QQ", *each) for each in tags)
+    data = elf(
+        [(1, at, len(lists)), (2, 0x8000, len(dynamic))], at + len(lists), {0x8000: dynamic, at: lists}
+    )
+    began = time.process_time()
+
+    assert read_elf(io.BytesIO(data)) is not None
+    assert time.process_time() - began < 2
 
 
 def test_what_is_cut_is_none() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lego_compile.facts import read_facts
+from lego_compile.inspecting import relabel as relabelling
 from tests.command import run
 from tests.images.oci import write_layout
 from tests.images.registry import NoRegistry, Registry, push
@@ -161,6 +162,55 @@ def test_a_damaged_brick_gets_no_labels(tmp_path: Path, capsys: pytest.CaptureFi
     assert (code, blobs(tmp_path)) == (1, before)
 
 
+def test_an_image_that_is_not_all_there_keeps_its_blobs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labels are written beside an image whose parts were not copied; what it may refer to stays."""
+    write_layout(tmp_path, {("r", "1"): built(brick(), labels("brick", BRICK_LABELS))})
+    index = json.loads((tmp_path / "index.json").read_text())
+    other = {"org.opencontainers.image.ref.name": "other"}
+    index["manifests"].append({**index["manifests"][0], "digest": "sha256:" + "0" * 64, "annotations": other})
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    before = blobs(tmp_path)
+    code, out, err = run(["inspect", "--label", f"oci:{tmp_path}:r:1"], capsys)
+
+    assert (code, err) == (0, "")
+    assert "labels of 1 image written" in out
+    assert before.keys() < blobs(tmp_path).keys()
+
+
+def test_half_a_character_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    r"""A configuration may say "\ud800", which is no text that UTF-8 has."""
+    monkeypatch.setattr("tests.images.oci._json", lambda value: json.dumps(value).encode())
+    made = built(brick(), labels("brick", BRICK_LABELS), settings={"Cmd": ["\ud800"]})
+    write_layout(tmp_path, {("r", "1"): made})
+    code, _, err = run(["inspect", "--label", f"oci:{tmp_path}"], capsys)
+
+    assert (code, err) == (0, "")
+    assert configurations(tmp_path)[0]["config"]["Cmd"] == ["\ud800"]
+
+
+def test_an_interruption_leaves_a_whole_layout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C right after `index.json` was replaced takes no blob away that it refers to."""
+    write_layout(tmp_path, {("r", "1"): built(brick(), labels("brick", BRICK_LABELS))})
+    put = relabelling._put
+
+    def interrupted(path: str, data: bytes) -> None:
+        put(path, data)
+        if path.endswith("index.json"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(relabelling, "_put", interrupted)
+    code, _, _ = run(["inspect", "--label", f"oci:{tmp_path}"], capsys)
+    assert code not in (0, 1, 2)
+
+    assert run(["inspect", f"oci:{tmp_path}"], capsys)[0] == 0
+
+
 def test_attestations_are_not_made_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An attestation is about a digest: labels that change it are not written."""
     write_layout(tmp_path, {("r", "1"): built(brick(), labels("brick", BRICK_LABELS), attested=True)})
@@ -230,7 +280,7 @@ def test_a_registry_is_read_layer_by_layer(
             pinned = run(["inspect", "-q", f"{here}@{made.index_digest}"], capsys)
             assert pinned[0] == 0
             gone = run(["inspect", f"{here}:2"], capsys)
-            assert (gone[0], "LC323" in gone[2]) == (1, True)
+            assert (gone[0], "LC323" in gone[2]) == (2, True)
     except NoRegistry as missing:
         pytest.skip(str(missing))
     there = json.loads(out)["images"]

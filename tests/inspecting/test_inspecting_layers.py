@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -182,6 +183,56 @@ def test_too_many_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(Unreadable, match="more than 3 files"):
         Layers().add(pieces(data), len(data), None, "the layer")
+
+
+def test_folders_that_are_only_implied_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One entry with a long path makes two thousand folders, and a small layer has many of those."""
+    monkeypatch.setattr(layers, "ENTRIES", 50)
+    data = tar(file("a/" * 60 + "b"))
+
+    with pytest.raises(Unreadable, match="more than 50 files"):
+        Layers().add(pieces(data), len(data), None, "the layer")
+
+
+def test_texts_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of kernels and settings has an end, over all layers."""
+    monkeypatch.setattr(layers, "KEPT", 1500)
+    tree = Layers()
+    for number in range(2):
+        data = tar(file(f"share/jupyter/kernels/{number}/kernel.json", bytes(1000)))
+        if number == 0:
+            tree.add(pieces(data), len(data), None, "the layer")
+            continue
+        with pytest.raises(Unreadable, match="of kernels and settings"):
+            tree.add(pieces(data), len(data), None, "the layer")
+
+
+def test_links_are_no_longer_than_paths() -> None:
+    """A link of a million steps would be followed again for every file below it."""
+    data = tar(link("a", "./" * 5000 + "b"), folder("b"), file("a/c"))
+
+    with pytest.raises(Unreadable, match="a link `a` of 10001 letters"):
+        Layers().add(pieces(data), len(data), None, "the layer")
+
+
+def _opaque_again_and_again() -> bytes:
+    files = [file(f"d/{number}", b"") for number in range(8000)]
+    return tar(*files, *[file("d/.wh..wh..opq", b"")] * 8000, form=tarfile.GNU_FORMAT)
+
+
+def _members_without_content() -> bytes:
+    empty = gzip.compress(b"", mtime=0)
+    return gzip.compress(SOUND) + empty * (2 * 1024**2 // len(empty))
+
+
+@pytest.mark.parametrize("make", [_opaque_again_and_again, _members_without_content])
+def test_a_small_layer_takes_no_minutes(make: Callable[[], bytes]) -> None:
+    """Work grows with the size of a layer, not with its square: these took 10 seconds and more, and now take one."""
+    data = make()
+    began = time.process_time()
+    Layers().add(iter([data]), len(data), None, "the layer")
+
+    assert time.process_time() - began < 4
 
 
 def test_a_layer_that_is_not_the_one_of_the_configuration_is_refused() -> None:

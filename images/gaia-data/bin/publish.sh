@@ -13,7 +13,15 @@ list=localhost/lego-$(echo "$image" | tr '/' '-')-index
 trap 'rm -rf "$work"; buildah manifest rm "$list" >/dev/null 2>&1 || true' EXIT
 tags=$(skopeo list-tags "docker://$repository")
 case "$tags" in
-  *"\"$release\""*) echo "$repository:$release is published already" >&2 ;;
+  *"\"$release\""*) # by this job, which runs again; or of another commit of the same minute
+    revision=$(git log -1 --format=%H -- "$image")
+    first=$(bin/about.sh "$image" platforms | head -n 1)
+    config=$(skopeo --override-os linux --override-arch "${first#linux/}" inspect --config "docker://$repository:$release")
+    case "$(echo "$config" | tr -d ' \n')" in
+      *"\"org.opencontainers.image.revision\":\"$revision\""*) echo "$repository:$release is published already" >&2 ;;
+      *) echo "$repository:$release was made of another commit than $revision: commit the image once more" >&2 && exit 1 ;;
+    esac
+    ;;
   *)
     buildah manifest create "$list" >/dev/null
     for platform in $(bin/about.sh "$image" platforms); do
@@ -23,7 +31,10 @@ case "$tags" in
     buildah manifest push --all "$list" "docker://$repository:$release"
     ;;
 esac
-skopeo copy --all --preserve-digests "docker://$repository:$release" "docker://$repository:latest"
+newest=$({ echo "$tags" | grep -oE '"[0-9]{4}(\.[0-9]{2}){2}\.[0-9]{4}"' | tr -d '"'; echo "$release"; } | sort | tail -n 1)
+if [ "$newest" = "$release" ]; then # else an older job runs again
+  skopeo copy --all --preserve-digests "docker://$repository:$release" "docker://$repository:latest"
+fi
 skopeo inspect --raw "docker://$repository:$release" >"$work/index.json"
 digest=sha256:$(sha256sum "$work/index.json" | cut -d' ' -f1)
 if [ "$sign" = keyless ]; then

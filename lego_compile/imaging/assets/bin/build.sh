@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 image=$1 platform=$2 layout=$3
 release=$(bin/release.sh "$image")
-revision=$(git rev-parse HEAD)
+revision=$(git log -1 --format=%H -- "$image")
 epoch=$(git log -1 --format=%ct -- "$image")
 name=localhost/lego-$(echo "$image-$platform" | tr '/' '-')
 buildah build --platform "$platform" --format oci --timestamp "$epoch" \

@@ -112,8 +112,8 @@ def describe(name, prefix, directory, script, kernels):
     here = os.path.join(kernels, name)
     os.makedirs(here)
     for logo in glob.glob(os.path.join(glob.escape(folder), "logo-*")):
-        with suppress(OSError):
-            shutil.copyfile(logo, os.path.join(here, os.path.basename(logo)))  # Tornado follows no link out of there
+        with suppress(OSError):  # a copy, since Tornado follows no link out of there
+            shutil.copyfile(logo, os.path.join(here, os.path.basename(logo)))
     with open(os.path.join(here, "kernel.json"), "w", encoding="utf-8") as file:
         json.dump(spec, file)
 
