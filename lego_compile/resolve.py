@@ -23,7 +23,7 @@ from lego_compile.ir.model import (
 )
 from lego_compile.lookup import Names, check_lock, find
 from lego_compile.mirrors import Mirrors
-from lego_compile.session import program
+from lego_compile.session import OWN_VARIABLES, program
 from lego_compile.sizes import in_bytes
 from lego_compile.spec.conform import nearest
 
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
     from lego_compile.spec.catalog import CatalogSpec, System
     from lego_compile.spec.center import CenterSpec, Data, Profile
     from lego_compile.spec.lock import LockSpec, Pin
-
-_OURS = re.compile(
-    r"^(CONDA_|JUPYTERHUB_|JPY_|LEGO_|PYTHONNOUSERSITE$|PYTHONHOME$|PYTHONPATH$|HOME$|PATH$|USER$|SHELL$)"
-)
-
 
 def resolve(
     center: CenterSpec,
@@ -140,7 +135,7 @@ def _check_profiles(center: CenterSpec, report: Report) -> None:
             words = f"{cpu} cores cannot be asked for: every platform counts in thousandths of a core"
             report.add("LC204", words, (*here, "resources", "cpu"), help=f"write {round(cpu, 3):g}")
         for name in profile.environment:
-            if _OURS.match(name):
+            if OWN_VARIABLES.match(name):
                 report.add(
                     "LC312",
                     f"variable `{name}` is set by lego-compile or the platform",

@@ -65,7 +65,7 @@ ROOMS = {  # room: the rooms it may import
         "registry",
         "tags",
     },
-    "imaging": {"diagnostic", "emit", "facts", "spec"},
+    "imaging": {"diagnostic", "emit", "facts", "session", "spec"},
     "commands": {
         "imaging",
         "cli",

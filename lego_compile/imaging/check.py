@@ -1,4 +1,4 @@
-"""What is wrong with the ``build:`` blocks of a catalog, beyond their grammar (LC341-LC348)."""
+"""What is wrong with the ``build:`` blocks of a catalog, beyond their grammar (LC312, LC341-LC348)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.imaging.packages import EXTENSIONS, KERNELS, PARTS, SUBDIRS, brings_kernel, name_of, part
+from lego_compile.session import OWN_VARIABLES
 
 if TYPE_CHECKING:
     from lego_compile.spec.catalog import Brick, CatalogSpec, System
@@ -20,7 +21,7 @@ def check(catalog: CatalogSpec, report: Report) -> None:
 
     Args:
         catalog: one that conforms to its schema.
-        report: receives LC341-LC348.
+        report: receives LC312 and LC341-LC348.
     """
     bricks = {name: each for name, each in catalog.bricks.items() if each.build}
     systems = {name: each for name, each in catalog.systems.items() if each.build}
@@ -115,6 +116,15 @@ def _brick(where: Path, entry: Brick, report: Report) -> None:
                 (*where, "kernels", index),
                 related=(Label((*where, "build", "packages"), "its packages"),),
                 help=f"add {KERNELS[kernel.directory][0]!r} to the packages",
+            )
+    for variable in entry.build.variables:
+        if OWN_VARIABLES.match(variable):
+            report.add(
+                "LC312",
+                f"variable `{variable}` is set by lego-compile or the platform",
+                (*where, "build", "variables", variable),
+                key=True,
+                help="remove it: no kernel of the brick would start as it should",
             )
     for platform in entry.build.cpu:
         if platform not in entry.platforms:

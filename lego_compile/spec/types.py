@@ -61,7 +61,8 @@ Use = Annotated[
 Text = Annotated[
     str,
     Field(
-        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$",
+        # Not those that turn the direction of what follows either: a diff would show something else than is there.
+        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$",
         max_length=200,
         json_schema_extra={"$comment": "one line of text, without control characters", "x-code": "LC208"},
     ),

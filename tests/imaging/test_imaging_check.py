@@ -48,6 +48,10 @@ MISTAKES: dict[str, tuple[str, tuple[str | int, ...], Damage]] = {
         "LC347", (*BRICK, "platforms", 1),
         lambda c: c["bricks"]["ocean"].update(platforms=["linux/amd64", "linux/riscv64"]),
     ),
+    "a variable that is ours": (
+        "LC312", (*BRICK, "build", "variables", "PATH"),
+        lambda c: c["bricks"]["ocean"]["build"].update(variables={"PATH": "/bin", "OMP_NUM_THREADS": "1"}),
+    ),
     "processor of another platform": (
         "LC347", (*BRICK, "build", "cpu", "linux/ppc64le"),
         lambda c: c["bricks"]["ocean"]["build"].update(cpu={"linux/ppc64le": "power9"}),
