@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lego_compile.spec.center import CenterSpec, Data, Profile
     from lego_compile.spec.lock import LockSpec, Pin
 
+
 def resolve(
     center: CenterSpec,
     catalog: CatalogSpec,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -80,9 +81,23 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line with what was judged."""
+    """What was judged, and with what; a line for each file."""
     for versions in config.stash.get(VERSIONS, []):
         terminalreporter.write_line(f"end to end: {versions}")
+    seconds: Counter[str] = Counter()
+    verdicts: dict[str, Counter[str]] = {}
+    for outcome, reports in terminalreporter.stats.items():
+        for each in reports:
+            name = str(getattr(each, "nodeid", "")).partition("::")[0]
+            if not name.startswith("tests/e2e/") or not hasattr(each, "duration"):
+                continue
+            seconds[name] += each.duration
+            if outcome:  # of phases that say nothing it is empty
+                verdicts.setdefault(name, Counter())[outcome] += 1
+    if os.environ.get("LEGO_E2E") == "1":
+        for name, counted in sorted(verdicts.items()):
+            said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counted.items()))
+            terminalreporter.write_line(f"{name:<48} {round(seconds[name]):>8}  {said}")
 
 
 def judged(request: pytest.FixtureRequest, *programs: str) -> None:
