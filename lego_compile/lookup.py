@@ -69,6 +69,15 @@ def find_entry(
             help=hint or (f"did you mean {guess!r}?" if guess else "it has " + ", ".join(map(repr, known))),
         )
         return None
+    if not entry.releases:
+        report.add(
+            "LC302",
+            f"{word} {name!r} has no release yet",
+            origin,
+            related=(Label(("catalog", kind, name, "releases"), "none so far", key=True),),
+            help="once its image is published, `lego-compile catalog add` writes the first one there",
+        )
+        return None
     if release and release not in entry.releases:
         guess = nearest(release, entry.releases)
         have = ", ".join(repr(each) for each in entry.releases)

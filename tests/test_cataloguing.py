@@ -24,6 +24,18 @@ def test_a_release_is_one_more_line(eol: str) -> None:
     assert lines == ["+ brick ocean 2026.11"]
 
 
+def test_the_first_release_of_an_entry_that_had_none() -> None:
+    """A new brick is written before its first build; its other lines stay, and say what the image says."""
+    start = SMALL.index("    releases:\n      # newest last")
+    none = f"{SMALL[:start]}    releases: {{}}\n\n# the end\n"
+    after, lines = added(none, say(OCEAN))
+
+    assert Page(after).data["bricks"]["ocean"]["releases"] == {"2026.11": {}}
+    assert after.startswith(SMALL[:start])
+    assert after.endswith("\n\n# the end\n")
+    assert lines == ["+ brick ocean 2026.11"]
+
+
 def test_an_older_release_goes_to_its_place() -> None:
     """A name without release means the last one: that does not become an older one."""
     after, lines = added(SMALL, say(OCEAN, "2026.4"))

@@ -73,7 +73,7 @@ def put(said: Stated, page: Page, report: Report) -> list[Line]:
     if said.release in releases:
         return _again(said, entry, page, report)
     after = _before(said, releases)
-    newest = after == releases[-1]
+    newest = after == (releases[-1] if releases else None)
     if not newest and not _fits(said, entry, report):
         return []
     page.add((said.kind, said.name, "releases"), said.release, said.info, after)

@@ -433,7 +433,7 @@ _code(
     "LC302",
     "unknown release",
     """
-    The catalog has the brick or the system, but not the release after the `@`.
+    The catalog has the brick or the system, but not the release after the `@`, or no release at all yet.
     """,
     """
     Releases are exact names: `2026.1` and `2026.10` are two of them. The nearest release would be a
