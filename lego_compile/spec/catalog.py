@@ -78,7 +78,9 @@ class Brick(Block):
     build: BrickBuild | None = Field(
         None, description="How it is made, for `lego-compile images`; unsaid for somebody else's image."
     )
-    releases: dict[Release, ReleaseInfo] = Field(description="Its releases, newest last; {} while there is none.")
+    releases: dict[Release, ReleaseInfo] = Field(
+        description="Its releases, newest last; {} while there is none."
+    )
 
 
 class System(Block):
@@ -106,7 +108,9 @@ class System(Block):
     build: SystemBuild | None = Field(
         None, description="How it is made, for `lego-compile images`; unsaid for somebody else's image."
     )
-    releases: dict[Release, ReleaseInfo] = Field(description="Its releases, newest last; {} while there is none.")
+    releases: dict[Release, ReleaseInfo] = Field(
+        description="Its releases, newest last; {} while there is none."
+    )
 
 
 class CatalogSpec(Block):
