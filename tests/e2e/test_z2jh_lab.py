@@ -7,6 +7,7 @@ Lab in it reports to the hub. Images are those that Buildah built.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import pytest
 
@@ -19,6 +20,13 @@ from tests.e2e.pod_hub import PodHub, PodUser
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 Visit = Callable[[str], PodUser]
+
+OFFERS = {
+    "ocean": ("ocean", ["hydro", "pangeo"]),
+    "field": ("hydro", []),
+    "school": ("pangeo", ["ocean", "hydro"]),
+}
+"""Profile → its brick, and those that it offers (tests/e2e/three.py)."""
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +89,34 @@ def test_what_was_written_outlives_the_session(visit: Visit, three: Three) -> No
         user.stop()
 
 
-def test_who_does_not_choose_anything(visit: Visit, three: Three) -> None:
-    """The default profile, with the brick that it always has."""
+def _choices() -> Iterator[tuple[dict[str, str], set[str]]]:
+    """Every choice that there is on the spawn page → the bricks of the session."""
+    yield {}, {"ocean"}
+    for profile, (own, offered) in OFFERS.items():
+        for wanted in product((True, False), repeat=len(offered)):
+            ticked = dict(zip(offered, wanted, strict=True))
+            said = {each: "include" if yes else "skip" for each, yes in ticked.items()}
+            yield {"profile": profile, **said}, {own, *(each for each, yes in ticked.items() if yes)}
+
+
+CHOICES = [*_choices()]
+
+
+@pytest.mark.parametrize(
+    ("choice", "bricks"), CHOICES, ids=[" ".join(choice.values()) or "nothing" for choice, _ in CHOICES]
+)
+def test_each_choice_has_its_kernels(
+    choice: dict[str, str], bricks: set[str], visit: Visit, three: Three
+) -> None:
+    """For every profile and every choice: the kernels of its bricks, which run, and of no others."""
     user = visit("alan")
-    user.start()
+    user.start(**choice)
     try:
-        name = three.centre.kernels("ocean")["ocean"]
-        assert user.lab.kernels().keys() == {name, "python3"}
+        names = three.centre.kernels(choice.get("profile", "ocean"))
+        shown = user.lab.kernels()
+        assert shown.keys() == {"python3", *(names[each] for each in bricks)}
+        for brick in bricks:
+            assert look(user.lab, names[brick])["prefix"] == PREFIXES[brick]
     finally:
         user.stop()
 
