@@ -17,7 +17,7 @@ case "$tags" in
     revision=$(git log -1 --format=%H -- "$image")
     first=$(bin/about.sh "$image" platforms | head -n 1)
     config=$(skopeo --override-os linux --override-arch "${first#linux/}" inspect --config "docker://$repository:$release")
-    case "$(echo "$config" | tr -d ' \n')" in
+    case "$(printf '%s' "$config" | tr -d ' \n')" in
       *"\"org.opencontainers.image.revision\":\"$revision\""*) echo "$repository:$release is published already" >&2 ;;
       *) echo "$repository:$release was made of another commit than $revision: commit the image once more" >&2 && exit 1 ;;
     esac
@@ -31,7 +31,7 @@ case "$tags" in
     buildah manifest push --all "$list" "docker://$repository:$release"
     ;;
 esac
-newest=$({ echo "$tags" | grep -oE '"[0-9]{4}(\.[0-9]{2}){2}\.[0-9]{4}"' | tr -d '"'; echo "$release"; } | sort | tail -n 1)
+newest=$({ printf '%s\n' "$tags" | grep -oE '"[0-9]{4}(\.[0-9]{2}){2}\.[0-9]{4}"' | tr -d '"'; echo "$release"; } | sort | tail -n 1)
 if [ "$newest" = "$release" ]; then # else an older job runs again
   skopeo copy --all --preserve-digests "docker://$repository:$release" "docker://$repository:latest"
 fi
