@@ -186,13 +186,18 @@ class ClusterHub:
         )
 
     def stop(self, name: str) -> None:
-        """End a service as systemd does."""
+        """End a service as systemd does: who does not end is killed.
+
+        JupyterHub may be one: it waits for what it has cancelled, and a task may not hear that
+        (jupyterhub/jupyterhub:jupyterhub/app.py@5.3.0, ``shutdown_cancel_tasks``).
+        """
         process = self._processes.pop(name, None)
         if process is None:
             return
         process.terminate()
         try:
-            process.wait(PATIENCE)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
