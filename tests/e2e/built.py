@@ -122,6 +122,12 @@ class Built:
         """The OCI layout of an image, with labels."""
         return self.layouts / f"{name}-{release}"
 
+    def config(self, name: str, release: str = RELEASE) -> dict[str, Any]:
+        """How an image is run: user, command, variables and labels."""
+        image = read(self.layout(name, release))
+        (manifest,) = (json.loads(image.blobs[digest]) for digest, _ in image.platforms.values())
+        return dict(json.loads(image.blobs[manifest["config"]["digest"]])["config"])
+
     @cached_property
     def images(self) -> dict[tuple[str, str], Image]:
         """Repository and tag → image, as ``lab_images.published`` gives them."""

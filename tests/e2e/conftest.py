@@ -31,6 +31,7 @@ from tests.e2e.podman import Podman
 from tests.e2e.root import Root, entered, kept, obstacle
 from tests.e2e.slurm import Slurm
 from tests.e2e.slurm import running as slurm_running
+from tests.e2e.unpacked import Folders, unpacked
 from tests.images.oci import Built as Image
 from tests.images.registry import NoRegistry
 
@@ -285,6 +286,12 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             yield made
     except CannotRun as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def folders(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """Their roots."""
+    return unpacked(built, tmp_path_factory.mktemp("roots"))
 
 
 @dataclass(frozen=True)

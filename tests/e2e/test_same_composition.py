@@ -25,8 +25,8 @@ from tests.e2e.machine import Machine
 from tests.e2e.pod_hub import PodHub, PodUser
 from tests.e2e.sameness import DIFFERENCES, PLATFORMS, Facts, differing, explanation, facts, page
 from tests.e2e.test_apptainer_lab import Started
-from tests.e2e.test_images import LAB
 from tests.e2e.three import NAME
+from tests.e2e.unpacked import LAB
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
