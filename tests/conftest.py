@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Machines of a CI are slow and busy: a property fails on its examples, never on the clock. CI draws more of them.
+from tests.thorough import EXAMPLES, THOROUGH
+
+# Machines of a CI are slow and busy: a property fails on its examples, never on the clock.
 settings.register_profile(
-    "default",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    max_examples=int(os.environ.get("LEGO_EXAMPLES", "30")),
+    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=EXAMPLES
 )
 settings.load_profile("default")
 
@@ -20,6 +17,29 @@ settings.load_profile("default")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``pytest --accept`` rewrites the expected files of ``tests/cases``; a person reads the diff."""
     parser.addoption("--accept", action="store_true", help="rewrite expected files instead of comparing")
+    parser.addoption("--slow", action="store_true", help="run the slow tests too, as LEGO_THOROUGH=1 does")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Slow tests run when they are asked for, and in files and folders that are named on the command line."""
+    if not hasattr(config, "workerinput"):  # which is told what the first process found
+        named = config.args_source is pytest.Config.ArgsSource.ARGS
+        config.option.slow = config.option.slow or THOROUGH or named
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without them, a run takes less than two minutes."""
+    if config.option.slow:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was not run is said."""
+    if not config.option.slow:
+        terminalreporter.write_line("without the slow tests, which LEGO_THOROUGH=1 or --slow adds")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from lego_compile.source.document import Problem, Tree, parse
 from lego_compile.spec import load
 from lego_compile.verify import COMPOSITION
 from tests.spec.damage import MISSING, Place, get, places, put, rename
+from tests.thorough import first_fast
 
 ROOT = Path(__file__).parents[1]
 SPECS = sorted(path.name for path in (ROOT / "centers").glob("*.yaml") if ".lock." not in path.name)
@@ -72,8 +73,10 @@ def mutants(data: Any, rotation: int) -> Iterator[tuple[Place, str, Any]]:
 
 @pytest.mark.parametrize(
     ("spec", "document"),
-    [(f"centers/{name}", f"centers/{name}") for name in SPECS]
-    + [(f"centers/{center}.yaml", document) for document, center in OTHERS.items()],
+    first_fast(
+        [(f"centers/{name}", f"centers/{name}") for name in SPECS]
+        + [(f"centers/{center}.yaml", document) for document, center in OTHERS.items()]
+    ),
 )
 def test_a_spoilt_document_is_refused_or_compiled_and_proven(
     spec: str, document: str, monkeypatch: pytest.MonkeyPatch

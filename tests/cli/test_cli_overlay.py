@@ -578,6 +578,7 @@ PLACES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_a_value_of_any_kind_at_any_place_is_judged(lego: Call, folder: Path, place: str) -> None:
     """Whatever stands where something is read: findings or none, and never a trace."""

@@ -435,6 +435,7 @@ def really(app: Any, **commands: str) -> Any:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "commands",
     [{"query": "sleep 1; echo PENDING"}, {"submit": "cat > /dev/null; sleep 1; echo 7"}, {}],

@@ -21,6 +21,8 @@ from tests.targets.apptainer.around import ODD, titled, with_everything, written
 from tests.targets.apptainer.conftest import Installed, prepare
 from tests.targets.apptainer.samples import exceptions, oar, options, projected, slurm
 
+pytestmark = pytest.mark.slow
+
 ALL = [f"batch/{slug}.sh" for slug in ("ocean", "field", "deep")]
 COMMON = ["--nodes=1", "--ntasks=1"]
 

@@ -21,7 +21,7 @@ from tests.targets.apptainer.samples import projected
 pytest.importorskip("jupyter_client", reason="no jupyter_client: pip install 'lego-compile[conformance]'")
 pytest.importorskip("ipykernel", reason="no ipykernel: pip install 'lego-compile[conformance]'")
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of jupyter_client and what it loads
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of jupyter_client and what it loads
 
 NAMES = {
     "ocean": ["climate", "ml", "ml_v2026-3", "notebook", "ocean"],

@@ -15,9 +15,10 @@ from tests.targets.apptainer.samples import projected
 
 INIT = Path(os.environ.get("LEGO_LMOD", "/usr/share/lmod/lmod")) / "init" / "bash"
 
-pytestmark = pytest.mark.skipif(
-    not INIT.exists(), reason="no Lmod: apt-get install lmod, or LEGO_LMOD=…/lmod/lmod"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not INIT.exists(), reason="no Lmod: apt-get install lmod, or LEGO_LMOD=…/lmod/lmod"),
+]
 
 LAUNCHER = """#!/bin/sh
 for word in "$@"; do printf '%s\\0' "$word"; done >"${0%/*}/../words"

@@ -28,7 +28,10 @@ from tests.targets.apptainer.samples import exceptions, projected, slurm
 HERE = Path(__file__).parent
 RUBY = shutil.which(os.environ.get("LEGO_RUBY", "ruby"))
 
-pytestmark = pytest.mark.skipif(RUBY is None, reason="no Ruby: apt-get install ruby, or LEGO_RUBY=…/ruby")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(RUBY is None, reason="no Ruby: apt-get install ruby, or LEGO_RUBY=…/ruby"),
+]
 
 ANSWERS = {
     "profile": "ocean",

@@ -105,6 +105,7 @@ def changes(version: str, folder: Path, beside: dict[str, bytes]) -> bool:
     return from_model(version, seen, folder) != untouched
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", OBEYED)
 def test_compose_obeys_them(version: str, name: str, tmp_path: Path) -> None:

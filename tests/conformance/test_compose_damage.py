@@ -6,7 +6,6 @@ The judge is Compose: an edit that our lift is silent about has to be one that c
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from lego_compile.targets.compose import TARGET
 from tests.conformance.compose_model import Tree, from_model
 from tests.conformance.compose_samples import CHOSEN, SAMPLES
 from tests.conformance.composes import INSTALLED, LAB, VERSIONS, ask, install
+from tests.thorough import EXAMPLES
 
 SAMPLE = "oauth"
 GOLDEN = SAMPLES[SAMPLE]
@@ -240,6 +240,7 @@ def test_the_sample_is_silent() -> None:
     assert len(EDITS) == len(ANOTHER) + len(REFUSALS) + len(SAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_is_what_it_says(name: str, folder: Path, unharmed: Callable[[str], Tree]) -> None:
     """The newest Compose sees another project, refuses it, or sees the same one: so the tables prove something."""
@@ -270,14 +271,15 @@ def test_silence_means_the_same(version: str, folder: Path, unharmed: Callable[[
     assert [name for name in quiet if meaning(version, folder, EDITS[name]) != unharmed(version)] == []
 
 
-SLIPS = 8 * int(os.environ.get("LEGO_EXAMPLES", "30"))
-"""As many as the properties have examples, and some; CI tries twice as many as a plain `pytest`."""
+SLIPS = 8 * EXAMPLES
+"""As many as the properties have examples, and some."""
 
 ODD = ["\u00a0", "\u2028", "\u0085", "\ufeff", "\x0c", "\r", "\t", "#", " #", ": ", "- ", "'", '"', "&a ",
        "*a", "!!str ", "!reset ", "<<: ", "0", "e", "~", "$", "$$", "|", "{}",
        "[]", "---\n", "...\n", "? ", "\\\n"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sample", "file"), [("oauth", "compose.yaml"), ("volume", LAB), ("podman, baked", "compose.yaml")]
 )

@@ -22,6 +22,8 @@ from lego_compile.targets.goyaml import load
 from tests.conformance.compose_samples import SAMPLES
 from tests.conformance.composes import compose_files, examples, install
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = {**examples(), **{f"sample-{name}": files for name, files in SAMPLES.items()}}
 
 

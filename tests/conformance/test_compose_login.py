@@ -22,11 +22,14 @@ from tests.conformance.test_z2jh import require
 from tests.targets.compose.samples import NATIVE, SEARCH, authenticator, compiled, ldap, options
 from tests.targets.z2jh.samples import OAUTH
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",
-    "ignore::ResourceWarning",
-    "ignore:The `version` property of an event schema",  # of JupyterHub 5
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning",
+        "ignore::ResourceWarning",
+        "ignore:The `version` property of an event schema",  # of JupyterHub 5
+    ),
+]
 SEARCHING = authenticator(type="ldap", ldap=ldap(users=[], search=SEARCH, ca=True))
 SERVICE = {
     key: OAUTH[key]

@@ -22,7 +22,7 @@ from tests.strategies import choices, example, spelled
 from tests.targets.compose.samples import mounted, options, projected
 
 # JupyterHub and its libraries warn of each other's plans, which say nothing about us.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ import yaml
 from tests.imaging.catalogs import small, written
 from tests.imaging.test_imaging_files import HOSTILE, hostile
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2] / "images/gaia-data"
 PROGRAMS = Path(sys.executable).parent
 

@@ -36,11 +36,14 @@ from tests.conformance.login_service import Service
 from tests.conformance.test_z2jh import merged, require
 from tests.targets.z2jh.samples import OAUTH, SEARCH, compiled, ldap, options
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",
-    "ignore::ResourceWarning",
-    "ignore:The `version` property of an event schema",  # of JupyterHub 5
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning",
+        "ignore::ResourceWarning",
+        "ignore:The `version` property of an event schema",  # of JupyterHub 5
+    ),
+]
 
 
 @pytest.fixture(params=TARGETS)

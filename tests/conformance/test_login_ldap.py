@@ -39,11 +39,14 @@ from tests.conformance.hub_app import CA, SECRETS, TARGETS, Hub, asked
 from tests.conformance.test_z2jh import require
 from tests.targets.z2jh.samples import ldap
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",
-    "ignore::ResourceWarning",
-    "ignore:The `version` property of an event schema",  # of JupyterHub 5
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning",
+        "ignore::ResourceWarning",
+        "ignore:The `version` property of an event schema",  # of JupyterHub 5
+    ),
+]
 
 
 @pytest.fixture(params=TARGETS)

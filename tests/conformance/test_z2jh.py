@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -93,14 +94,19 @@ def require(module: str, package: str) -> Any:
     )
 
 
+@cache
+def _tree(case: str, file: str) -> dict[str, Any]:
+    return dict(yaml.safe_load(compiled(*CASES[case])[file]))
+
+
 def tree(case: str, file: str = "values.yaml") -> dict[str, Any]:
     """A compiled file as plain data."""
-    return dict(yaml.safe_load(compiled(*CASES[case])[file]))
+    return copy.deepcopy(_tree(case, file))
 
 
 def merged(case: str) -> dict[str, Any]:
     """The compiled values over the chart's own."""
-    return dict(chart.coalesce(chart.DEFAULTS, copy.deepcopy(tree(case))))
+    return dict(chart.coalesce(chart.DEFAULTS, tree(case)))
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -346,11 +352,19 @@ def assert_restricted(pod: dict[str, Any], profile: Composition) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & {key for key, value in spec.items() if value}
 
 
+@cache
+def cached(function: Any) -> Any:
+    """The same function, which remembers."""
+    return cache(function)
+
+
 def assert_valid(manifest: dict[str, Any]) -> None:
     """Kubernetes' own schemas accept it, unknown keys refused."""
     judge = require("kubernetes_validate", "kubernetes-validate")
-    for version in KUBERNETES:
-        judge.validate(manifest, version, strict=True)
+    with pytest.MonkeyPatch.context() as patch:  # it reads its schemas anew for each manifest
+        patch.setattr(judge.utils, "schema_contents", cached(judge.utils.schema_contents))
+        for version in KUBERNETES:
+            judge.validate(manifest, version, strict=True)
 
 
 def test_the_judges_can_refuse(monkeypatch: pytest.MonkeyPatch) -> None:

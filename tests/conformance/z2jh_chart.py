@@ -6,6 +6,7 @@ package registry.
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -115,6 +116,9 @@ def config(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, old: bool
     from traitlets.config import Config
 
     monkeypatch.setattr("kubespawner.spawner.load_config", lambda **_: None)  # there is no cluster
+    monkeypatch.setenv(
+        "SSL_CERT_FILE", os.devnull
+    )  # whose certificate a client would check: each reads all authorities
     c = Config()
     user = values["singleuser"]
     for trait, path in TRAITS.items():

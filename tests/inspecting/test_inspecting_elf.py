@@ -49,6 +49,7 @@ def judged(data: bytes) -> tuple[str | None, tuple[int, int] | None]:
     return machines.get(file.get_machine_arch()), max(versions, default=None)
 
 
+@pytest.mark.slow
 def test_versions_are_those_that_another_reader_finds() -> None:
     """The machine and the C library that genuine programs need, program by program."""
     programs = every_program(150)

@@ -133,6 +133,7 @@ def test_untyped_manifests_are_known_by_their_content(
     assert client().image(f"{proxy.host}/lego/one", "1.0").platforms == found.platforms
 
 
+@pytest.mark.slow
 def test_two_hundred_images_at_once(
     registry: Registry, client: Callable[..., Registries], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_the_three_agree_on_spoilt_documents(data: st.DataObject) -> None:
     the_three_agree(kind, document, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_two_of_ours_agree_on_every_node(kind: str) -> None:
     """Each kind of node of the examples, dropped and given a value of every type: the model and ``conform`` agree."""

@@ -67,6 +67,7 @@ def test_a_view_is_the_model(name: str) -> None:
     assert model == seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 def test_defaults_are_those_of_the_model(kind: str) -> None:
     """Wherever a node may be left out or be null, the view shows the model's default."""

@@ -50,6 +50,7 @@ def test_a_missing_file_is_noticed(center: str, path: str) -> None:
     assert [("LC703", (path,))] == [(each.code, each.place) for each in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("center", "path"), FILES)
 def test_every_changed_byte_is_noticed(center: str, path: str) -> None:
     """Wherever a slip of the hand is, also in comments and blanks."""
@@ -63,6 +64,7 @@ def test_every_changed_byte_is_noticed(center: str, path: str) -> None:
         assert found, damaged[max(0, at - 20) : at + 20]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("center", "path"), FILES)
 def test_every_line_counts(center: str, path: str) -> None:
     """A line that is not there, or there twice, or cut, is noticed; an empty one says nothing."""

@@ -11,6 +11,8 @@ import pytest
 from tests.targets.apptainer.conftest import Installed, prepare
 from tests.targets.apptainer.samples import slurm
 
+pytestmark = pytest.mark.slow
+
 
 def verdicts(installed: Installed, *words: str, **environment: str) -> tuple[int, dict[str, str]]:
     """Exit status, and the verdict of each line without the remedies below it."""

@@ -15,6 +15,8 @@ import pytest
 
 from tests.targets.apptainer.conftest import Installed, images, prepare
 
+pytestmark = pytest.mark.slow
+
 SLOW = "slow"
 PATIENCE = 300  # seconds until a test gives up; a busy machine takes its time, and an idle one never waits
 

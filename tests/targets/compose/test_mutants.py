@@ -16,6 +16,7 @@ from lego_compile.targets.compose.files import CONFIG_LABEL, EDGE_READS, HUB_REA
 from tests.strategies import example
 from tests.targets.compose.samples import MOUNTS, compiled, mounted, oauth_options, projected
 from tests.targets.damages import CHANGES, damaged, places
+from tests.thorough import first_fast
 
 CHOSEN = oauth_options(groups_claim="groups")
 DEPLOYMENT = projected(example())
@@ -65,9 +66,9 @@ GOLDEN, TREES = GOLDENS["image"].files, GOLDENS["image"].trees
 noticed, with_tree = GOLDENS["image"].noticed, GOLDENS["image"].with_tree
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("change", first_fast(CHANGES.values()), ids=CHANGES)
 @pytest.mark.parametrize("file", TREES)
-@pytest.mark.parametrize("mounts", GOLDENS)
+@pytest.mark.parametrize("mounts", first_fast(GOLDENS))
 def test_every_node_matters(mounts: str, file: str, change: Callable[[Any, Any], None]) -> None:
     """To change, drop or empty any node of a file is noticed, even when the labels agree with it."""
     golden = GOLDENS[mounts]
