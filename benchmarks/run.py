@@ -73,7 +73,8 @@ def center(name: str, bricks: int) -> tuple[str, str, str]:
     )
     catalog = (
         "lego: 1\ncatalog: benchmark\nsystems:\n  lab:\n    title: Lab\n    image: registry.example.org/lego/lab\n"
-        '    provides: {jupyterhub: "5.4", batchspawner: "1.3"}\n    releases: {"1": {}}\nbricks:\n'
+        '    provides: {jupyterhub: "5.4", batchspawner: "1.3", conda: "26.7", nb_conda_kernels: "2.5"}\n'
+        '    releases: {"1": {}}\nbricks:\n'
         + "".join(
             f"  {entry}:\n    title: Brick {entry}\n    image: registry.example.org/lego/{entry}\n"
             f"    prefix: /opt/bricks/{entry}\n    kernels: [{{title: Python of {entry}}}]\n"
@@ -90,7 +91,8 @@ def center(name: str, bricks: int) -> tuple[str, str, str]:
         kind = "systems" if entry == "lab" else "bricks"
         source = fingerprint(kind, "1", getattr(known, kind)[entry])
         facts = (
-            "      conda: /opt/conda\n      provides:\n        batchspawner: '1.3'\n        jupyterhub: '5.4'\n"
+            "      conda: /opt/conda\n      provides:\n        batchspawner: '1.3'\n        conda: '26.7'\n"
+            "        jupyterhub: '5.4'\n        nb_conda_kernels: '2.5'\n"
             if entry == "lab"
             else f"      kernels:\n        python3:\n          language: python\n          title: Python of {entry}\n"
             f"      prefix: /opt/bricks/{entry}\n"

@@ -171,6 +171,41 @@ def required(brick: Used, platform: str) -> dict[str, tuple[str, Path]]:
     return found | ({"glibc": (glibc, where)} if glibc else {})
 
 
+def check_server(
+    system: Used, needs: dict[str, tuple[str, ...]], platforms: tuple[str, ...], report: Report
+) -> None:
+    """The system image provides what its sessions are started with (LC408).
+
+    An image is believed as long as nobody says what packages it has. Where that is said, what is left out is not
+    there, and the server of every session would end before it answers.
+
+    Args:
+        system: the system image of a profile.
+        needs: what asks for packages, as the message says it, and the packages.
+        platforms: of the centre's machines.
+        report: receives the findings.
+    """
+    told: set[str] = set()
+    for platform in platforms:
+        stated, place = system.fact("provides", platform)
+        have = stated or system.entry.provides
+        for needed, packages in needs.items() if have.keys() - {"glibc", WIDGETS} else ():
+            absent = " and ".join(package for package in packages if package not in have)
+            if not absent or needed in told:
+                continue
+            told.add(needed)
+            report.add(
+                "LC408",
+                f"{needed}, and system image {system.name!r} does not say that it provides {absent}",
+                system.origin,
+                related=(
+                    Label(place if stated else (*system.declared, "provides"), "what it provides", key=True),
+                ),
+                help="use another system image"
+                + ("" if stated else ", or add what this one has to `provides`"),
+            )
+
+
 def check_requirements(
     brick: Used, system: Used, platforms: tuple[str, ...], limits: Limits, here: Path, report: Report
 ) -> None:

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from lego_compile.agreement import Used, check_facts, check_platforms, check_requirements, provided
+from lego_compile.agreement import (
+    Used,
+    check_facts,
+    check_platforms,
+    check_requirements,
+    check_server,
+    provided,
+)
 from lego_compile.choices import with_choices
 from lego_compile.diagnostic.model import Label, Path, Report
 from lego_compile.ir.kernels import environment_names, kernel_name
@@ -68,7 +75,8 @@ def resolve(
     check_lock(center, lock, report)
     _check_profiles(center, report)
     data = _data(center, enabled, report)
-    profiles = [_profile(slug, profile, data, names) for slug, profile in center.profiles.items()]
+    needs = _needs(center, enabled)
+    profiles = [_profile(slug, profile, data, needs, names) for slug, profile in center.profiles.items()]
     mirrors.check(report)
     resolved = tuple(profile for profile in profiles if profile is not None)
     if not resolved:
@@ -146,7 +154,19 @@ def _check_profiles(center: CenterSpec, report: Report) -> None:
                 )
 
 
-def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Names) -> Composition | None:
+def _needs(center: CenterSpec, targets: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """What asks for packages of the system image, and the packages."""
+    needs: dict[str, tuple[str, ...]] = {}
+    if set(targets) - {"apptainer"}:  # which starts sessions without a hub, or says itself what its hub needs
+        needs["a hub starts JupyterHub's single-user server"] = ("jupyterhub",)
+    if center.kernels == "conda":  # `kernels: static` needs neither
+        needs["`kernels: conda` finds kernels with nb_conda_kernels"] = ("conda", "nb_conda_kernels")
+    return needs
+
+
+def _profile(
+    slug: str, profile: Profile, data: tuple[DataMount, ...], needs: dict[str, tuple[str, ...]], names: Names
+) -> Composition | None:
     center, report = names.center, names.report
     here: Path = ("center", "profiles", slug)
     asked = (*here, "system") if profile.system else ("center", "system")
@@ -161,6 +181,7 @@ def _profile(slug: str, profile: Profile, data: tuple[DataMount, ...], names: Na
     for each in (container, *bricks):
         check_platforms(each, center.platforms, report)
         check_facts(each, center.platforms, report)
+    check_server(container, needs, center.platforms, report)
     for brick in bricks:
         check_requirements(brick, container, center.platforms, limits, here, report)
     kernels = environment_names(system.conda, (each.entry.prefix for each in bricks))

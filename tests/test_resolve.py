@@ -5,6 +5,7 @@ What is reported is drawn in ``tests/cases``.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -210,3 +211,33 @@ storage: {{home: {{size: 1G}}}}
     assert {(4, "LC202"), (7, "LC109"), (8, "LC301"), (8, "LC402"), (8, "LC405"), (11, "LC308")} == told
     assert {"LC503", "LC504"} == {found.code for found in outcome.findings if found.severity == "warning"}
     assert outcome.failed
+
+
+@pytest.mark.parametrize(
+    ("provides", "kernels", "wanted"),
+    [
+        ({}, "conda", []),
+        ({"glibc": "2.34"}, "conda", []),
+        ({"jupyterhub": "6.1", "batchspawner": "1.3"}, "static", []),
+        ({"jupyterhub": "6.1", "batchspawner": "1.3", "conda": "26.7"}, "conda", ["nb_conda_kernels"]),
+    ],
+)
+def test_an_image_of_which_nothing_is_said_is_believed(
+    provides: dict[str, str], kernels: str, wanted: list[str], tmp_path: Path
+) -> None:
+    """Its packages are not known, so that none of them is missing; `kernels: static` takes no conda."""
+    catalog = (CASES / "base" / "catalog.yaml").read_text()
+    (line,) = (each for each in catalog.splitlines(keepends=True) if "nb_conda_kernels" in each)
+    (tmp_path / "catalog.yaml").write_text(catalog.replace(line, f"    provides: {json.dumps(provides)}\n"))
+    (tmp_path / "center.yaml").write_text(
+        f"lego: 1\nextends: {CASES}/base/shared.yaml\ncenter: c\ncatalog: catalog.yaml\nkernels: {kernels}\n"
+    )
+    found = [
+        each
+        for each in compile_center(str(tmp_path / "center.yaml"), read_text).findings
+        if each.code == "LC408"
+    ]
+
+    # what the brick needs of the C library is another matter
+    lacking = [each.message.rpartition(" ")[2] for each in found if "`kernels:" in each.message]
+    assert wanted == lacking

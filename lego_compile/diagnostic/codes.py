@@ -1204,15 +1204,19 @@ _code(
     "requirement that is not met",
     """
     A brick needs something that the system image or the profile does not provide: a later glibc, a package,
-    a GPU.
+    a GPU. Or sessions are started with something that the system image does not have, as far as is known:
+    JupyterHub's single-user server, or conda and nb_conda_kernels, which `kernels: conda` finds kernels with.
     """,
     """
     A mounted brick brings no C library and no driver: its programs are loaded by the system image. With a
     glibc that is too old they end with `version GLIBC_2.xx not found`; without the Jupyter extension that a
-    brick's widgets belong to, the widgets stay empty.
+    brick's widgets belong to, the widgets stay empty. A server whose kernel manager is not installed ends
+    before it answers.
     """,
     """
-    Choose a system or a release of the brick that fits. For a GPU, ask for one in the profile.
+    Choose a system or a release of the brick that fits. For a GPU, ask for one in the profile. If the image
+    has what is missing, say so in `provides:` of its entry; `kernels: static` takes neither conda nor
+    nb_conda_kernels.
     """,
 )
 

@@ -40,7 +40,8 @@ _PROGRAMS = (
 )  # fmt: skip
 _LAB = {
     "name": "lab", "home": HOME, "user": "1000:100", "conda": "/opt/conda",
-    "environments": ["/opt/bricks", "/srv/conda/envs"], "provides": {"jupyterhub": "6.1.1"},
+    "environments": ["/opt/bricks", "/srv/conda/envs"],
+    "provides": {"jupyterhub": "6.1.1", "conda": "26.7.1", "nb_conda_kernels": "2.5.2"},
 }  # fmt: skip
 _STAND_IN = """\
 #!/bin/sh

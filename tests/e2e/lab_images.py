@@ -184,6 +184,7 @@ def _lab() -> Tree:
 
 def _lab_facts(versions: Mapping[str, Any]) -> dict[str, Any]:
     provides = {each: versions["lab"][each] for each in ("jupyterhub", "jupyterlab", "batchspawner")}
+    provides |= {"conda": "26.7.1", "nb_conda_kernels": "2.5.2"}  # whose place a stand-in takes
     return {
         "name": "lab", "home": HOME, "user": "1000:100", "conda": "/opt/conda", "glibc": versions["glibc"],
         "environments": ["/opt/bricks", "/srv/conda/envs"], "provides": provides,

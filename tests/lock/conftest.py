@@ -61,7 +61,9 @@ def small(labels: Mapping[str, str], *platforms: str, content: str = "", **optio
 LAB: Mapping[str, Any] = {
     "name": "lab", "home": "/home/jovyan", "user": "1000:100", "conda": "/opt/conda",
     "environments": ["/opt/bricks"], "glibc": "2.39",
-    "provides": {"jupyterhub": "6.1.1", "batchspawner": "1.3.0"},
+    "provides": {
+        "jupyterhub": "6.1.1", "batchspawner": "1.3.0", "conda": "26.7.1", "nb_conda_kernels": "2.5.2",
+    },
 }  # fmt: skip
 """What the system image states."""
 
