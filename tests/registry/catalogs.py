@@ -8,7 +8,13 @@ from typing import Any
 LAB: dict[str, Any] = {
     "title": "Lab",
     "image": "registry.example.org/lego/lab",
-    "provides": {"glibc": "2.39", "jupyterlab": "4.6.6"},
+    "provides": {
+        "glibc": "2.39",
+        "jupyterlab": "4.6.6",
+        "jupyterhub": "6.1.1",
+        "conda": "26.7.1",
+        "nb_conda_kernels": "2.5.2",
+    },
     "releases": {"2026.10": {}},
 }
 OCEAN: dict[str, Any] = {
@@ -27,7 +33,7 @@ systems:
   lab:
     title: Lab
     image: registry.example.org/lego/lab
-    provides: {glibc: "2.39", jupyterlab: "4.6.6"}
+    provides: {glibc: "2.39", jupyterlab: "4.6.6", jupyterhub: "6.1.1", conda: "26.7.1", nb_conda_kernels: "2.5.2"}
     releases: {"2026.10": {}}
 
 bricks:
