@@ -29,7 +29,8 @@ commands:
   lego-compile explain CODE       what a diagnostic means and what to do
   lego-compile schema             write the JSON Schemas for editors
 
-exit codes: 0 ok, 1 findings or stale outputs, 2 wrong usage or unusable files, 70 a bug of lego-compile
+exit codes: 0 ok, 1 findings or stale outputs, 2 wrong usage or unusable files, 70 a bug of lego-compile,
+130 interrupted
 """
 
 

@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return USAGE
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename is None:  # of os.getcwd
+            _last_words("lego-compile: the folder that you are in is gone: change to another one")
+            return USAGE
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
             return _bug(error)
         _last_words(f"lego-compile: cannot print: {(error.strerror or '').lower()}")
@@ -75,16 +78,29 @@ def _run(command: str, words: list[str]) -> int:
     from lego_compile.arguments import parser_of
 
     parser = parser_of(command)
+    if any(not word or (word.startswith("--") and word.endswith("=")) for word in words):
+        parser.error("an argument is empty: is a variable not set?")
     chosen = parser.parse_intermixed_args(words)  # options may stand before, between and after the others
     if getattr(chosen, "output_format", "full") not in FORMATS:  # argparse does not check a default
         parser.error(f"LEGO_OUTPUT_FORMAT is {chosen.output_format!r}; it can be {', '.join(FORMATS)}")
     if command == "compile" and not chosen.specs:
         parser.error("name at least one centre spec, such as centers/grenoble.yaml")
+    if command == "compile" and (guess := _command_meant(chosen.specs[0])):
+        parser.error(f"there is no file and no command {chosen.specs[0]!r}; did you mean {guess!r}?")
     module, function = HANDLERS[command]
     from importlib import import_module
 
     code: int = getattr(import_module(f"lego_compile.commands.{module}"), function)(chosen)
     return code
+
+
+def _command_meant(name: str) -> str | None:
+    """The command that somebody mistyped; None when a spec may be meant."""
+    if "." in name or "/" in name or os.path.lexists(name):
+        return None
+    from lego_compile.spec.conform import nearest
+
+    return nearest(name, HANDLERS)
 
 
 def complain(message: str) -> int:

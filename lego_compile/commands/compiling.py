@@ -27,6 +27,7 @@ STATES = {
     "stale-edited": ("LC804", "is left over from an earlier compile, and was edited by hand"),
     "foreign": ("LC806", "is in the way, and not ours"),
 }
+_PR_SET_PDEATHSIG = 1
 _PARALLEL_FROM = 24
 """Centres from which a second process pays for its start."""
 
@@ -82,9 +83,7 @@ def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outc
 
     # Ctrl-C goes to every process of a terminal. A worker that dies of it in the wrong moment keeps a lock for
     # ever, so workers are started deaf to it, and stay so; this process hears it, and lets them finish a chunk.
-    with ProcessPoolExecutor(
-        jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_begin_worker, initargs=(os.getpid(),)) as pool:
         heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             outcomes = pool.map(one, specs, chunksize=max(1, min(8, len(specs) // (jobs * 8))))
@@ -95,6 +94,20 @@ def _compiled(specs: Sequence[str], chosen: argparse.Namespace) -> Iterator[Outc
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def _begin_worker(parent: int) -> None:
+    """Be deaf to Ctrl-C, and end with the process that started this one, whatever ends it."""
+    import multiprocessing
+    import signal
+    from contextlib import suppress
+    from ctypes import CDLL
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(AttributeError):  # of Linux only (man 2 prctl)
+        CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if multiprocessing.get_start_method() == "fork" and os.getppid() != parent:
+        os._exit(1)  # it had ended already
 
 
 def _progress(outcomes: Iterator[Outcome], total: int, chosen: argparse.Namespace) -> Iterator[Outcome]:

@@ -363,11 +363,12 @@ _code(
     "document of another kind",
     """
     The file is a document of lego-compile, but not of the kind that belongs here: a catalog where a
-    centre is expected, a lock where a catalog is.
+    centre is expected, a lock where a catalog is. Or it is none at all.
     """,
     """
     Read as the wrong kind, every key of the file would be reported as unknown, which hides the one
-    mistake there is.
+    mistake there is. What is none of ours is not shown: anybody may read the log of a CI, and not every
+    file that a specification can name.
     """,
     """
     Give the file that is meant: a centre on the command line, a catalog after `catalog:`.

@@ -59,13 +59,14 @@ class Problem:
 class Source:
     """One file's text. Offsets count code points, from 0; lines are looked up when somebody asks."""
 
-    __slots__ = ("name", "starts", "text")
+    __slots__ = ("name", "split", "starts", "text")
 
     def __init__(self, name: str, text: str) -> None:
         """A file called ``name`` that holds ``text``."""
         self.name = name
         self.text = text
         self.starts: list[int] = []  # where the lines begin; empty until somebody asked
+        self.split: list[str] = []  # the lines, likewise: each finding asks for those around it
 
     def span(self, start: int, end: int) -> Span:
         """The lines and columns of ``text[start:end]``."""
@@ -77,7 +78,9 @@ class Source:
 
     def lines(self) -> list[str]:
         """The text, line by line, without line ends."""
-        return _LINE_END.split(self.text)
+        if not self.split:
+            self.split = _LINE_END.split(self.text)
+        return self.split
 
 
 class Node:

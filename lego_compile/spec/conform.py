@@ -132,9 +132,15 @@ class _Walk:
                     self.node(below, rest, here)
         for key in schema.get("required", ()):
             if key not in value:
-                note = self.resolved(known[key]).get("description") or known[key].get("description", "")
+                wanted = self.resolved(known[key])
+                note = wanted.get("description") or known[key].get("description", "")
+                below = ", ".join(f"`{each}`" for each in wanted.get("required", ()))
                 self.add(
-                    "LC203", f"{_name(path)} needs the key `{key}`", path, key=True, help_=f"`{key}:` {note}"
+                    "LC203",
+                    f"{_name(path)} needs the key `{key}`",
+                    path,
+                    key=True,
+                    help_=f"`{key}:` {note}" + (f" It needs {below}" if below else ""),
                 )
         if len(value) < schema.get("minProperties", 0):
             self.add("LC204", f"{_name(path)} is empty and needs at least one entry", path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -35,6 +36,9 @@ _CODES = {
 _WORDS = {"center": "centre", "shared": "file that centres share", "catalog": "catalog", "lock": "lock"}
 _NULLS = ("", "~", "null", "Null", "NULL")
 _LARGEST_CHAIN = 16
+_SAYS = re.compile(r"^(?!---)\s*[^\s#]", re.MULTILINE)
+"""Something else than comments."""
+_OURS = re.compile(r"""^[\s{]*["']?lego["']?\s*:""", re.MULTILINE)
 _NO_LOCK = "a lock pins every image of the centre by digest; `lego-compile lock SPEC` writes it"
 _HARMLESS = {"LC104", "LC105", "LC106", "LC109", "LC202", "LC207", "LC208"}
 """Findings after which every value still has the type that later passes rely on: they go on, and report too."""
@@ -294,6 +298,16 @@ def _parse(
             report.add(
                 _CODES[problem.kind], problem.message, _at(file, problem.span), related=label, help=help_
             )
+        return None
+    if asked and _SAYS.search(text) and not _OURS.search(text):
+        # Whoever may change a specification may name any file that the machine can read: its lines are not shown.
+        report.add(
+            "LC206",
+            f"{file!r} is no document of lego-compile: it has no key `lego`",
+            _at(file, None),
+            related=(Label(asked, "named here"),) if asked != ("center", "center") else (),
+            help="write `lego: 1` into it, or name another file",
+        )
         return None
     sources.texts[file] = text
     tree, found = parse(file, text)

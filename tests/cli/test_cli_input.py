@@ -79,9 +79,26 @@ def test_a_bad_document_that_a_spec_names_is_a_finding(lego: Call, work: Path, k
     found, _, err = lego("bad.yaml")
 
     assert found in (FINDINGS, USAGE)
-    assert f"error[{code}]" in err
+    assert f"error[{'LC206' if name == 'no-mapping' else code}]" in err
     assert "x.yaml" in err
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("key", ["catalog", "lock", "extends"])
+@pytest.mark.parametrize(
+    "text", ["root: hunter2\n", "root:hunter2:0\n", "root: [hunter2\n", "root: &a hunter2\n"]
+)
+def test_a_document_of_somebody_else_is_not_shown(lego: Call, work: Path, key: str, text: str) -> None:
+    """Who proposes a change of a specification could else read every file that the CI can read, in its log."""
+    (work / "x.yaml").write_text(text)
+    (work / "bad.yaml").write_text(
+        spec("bad") + f"{key}: x.yaml\n" if key != "extends" else "lego: 1\nextends: x.yaml\ncenter: bad\n"
+    )
+    code, out, err = lego("bad.yaml")
+
+    assert FINDINGS == code
+    assert "error[LC206]: 'x.yaml' is no document of lego-compile: it has no key `lego`" in err
+    assert "hunter2" not in out + err
 
 
 def test_a_missing_lock_says_what_a_lock_is(lego: Call, work: Path) -> None:

@@ -132,3 +132,27 @@ def test_an_interrupted_run_leaves_the_outputs_as_they_were(work: Path, jobs: st
     assert "interrupted: nothing was left half-written" in err
     assert "Traceback" not in err
     assert not (work / "out").exists()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_the_run(work: Path, end: signal.Signals) -> None:
+    """Whatever ends the run ends its workers, which would else keep a pipe open that somebody reads to its end."""
+    names = [f"f{number}.yaml" for number in range(400)]
+    for number, name in enumerate(names):
+        (work / name).write_text(spec(f"f{number}"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "lego_compile", "--jobs", "2", *names],
+        cwd=work,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+    ) as running:
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+        if not children.exists():
+            running.kill()
+            pytest.skip("this kernel lists no children of a process")
+        while len(children.read_text().split()) < 2:
+            time.sleep(0.01)
+        running.send_signal(end)
+        running.communicate(timeout=30)
+
+    assert -end == running.returncode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -26,6 +27,10 @@ from tests.command import Call
         (("--strct", "a.yaml"), "unrecognized arguments: --strct"),
         (("--jobs", "0", "a.yaml"), "'0' is not a number of processes from 1 to 256"),
         (("--jobs", "many", "a.yaml"), "'many' is not a number of processes from 1 to 256"),
+        (("--out", "", "a.yaml"), "an argument is empty: is a variable not set?"),
+        (("--out=", "a.yaml"), "an argument is empty: is a variable not set?"),
+        (("lock", ""), "an argument is empty: is a variable not set?"),
+        (("lokc", "a.yaml"), "there is no file and no command 'lokc'; did you mean 'lock'?"),
         (("--output-format", "html", "a.yaml"), "invalid choice: 'html'"),
         (("--target", "nomad", "a.yaml"), "no target 'nomad'; there are z2jh, compose, apptainer"),
         (("verify",), "the following arguments are required: DIR"),
@@ -139,6 +144,22 @@ def test_a_bug_is_called_a_bug(lego: Call, monkeypatch: pytest.MonkeyPatch) -> N
     assert "KeyError: 'impossible'" in err
     assert "error[LC900]: this is a bug of lego-compile" in err
     assert not Path("out").exists()
+
+
+def test_a_folder_that_is_gone_is_no_bug(work: Path) -> None:
+    """Somebody removed the folder in which the shell still is."""
+    gone = work / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -m lego_compile a.yaml', sys.executable],
+        cwd=gone,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (USAGE, "") == (done.returncode, done.stdout)
+    assert done.stderr == "lego-compile: the folder that you are in is gone: change to another one\n"
 
 
 def test_a_reader_that_goes_away_is_no_bug() -> None:
