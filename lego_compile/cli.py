@@ -85,22 +85,11 @@ def _run(command: str, words: list[str]) -> int:
         parser.error(f"LEGO_OUTPUT_FORMAT is {chosen.output_format!r}; it can be {', '.join(FORMATS)}")
     if command == "compile" and not chosen.specs:
         parser.error("name at least one centre spec, such as centers/grenoble.yaml")
-    if command == "compile" and (guess := _command_meant(chosen.specs[0])):
-        parser.error(f"there is no file and no command {chosen.specs[0]!r}; did you mean {guess!r}?")
     module, function = HANDLERS[command]
     from importlib import import_module
 
     code: int = getattr(import_module(f"lego_compile.commands.{module}"), function)(chosen)
     return code
-
-
-def _command_meant(name: str) -> str | None:
-    """The command that somebody mistyped; None when a spec may be meant."""
-    if "." in name or "/" in name or os.path.lexists(name):
-        return None
-    from lego_compile.spec.conform import nearest
-
-    return nearest(name, HANDLERS)
 
 
 def complain(message: str) -> int:

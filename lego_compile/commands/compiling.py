@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lego_compile.cli import USAGE, say
+from lego_compile.cli import HANDLERS, complain, say
 from lego_compile.commands.common import finish, judged, plain, plural, specs_among
 from lego_compile.targets import TARGETS
 
@@ -36,8 +36,10 @@ def compile_specs(chosen: argparse.Namespace) -> int:
     """``lego-compile SPEC…``: compile, prove, then write or compare. Centres do not wait for each other."""
     unknown = [name for name in chosen.target if name not in TARGETS]
     if unknown:
-        print(f"lego-compile: no target {unknown[0]!r}; there are {', '.join(TARGETS)}", file=sys.stderr)
-        return USAGE
+        return complain(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
+    first = chosen.specs[0]
+    if (guess := _command_meant(first)) is not None:
+        return complain(f"there is no file and no command {first!r}; did you mean {guess!r}?")
     chosen.specs = specs = specs_among(chosen.specs)
     findings: list[Finding] = []
     outcomes: list[Outcome] = []
@@ -50,8 +52,7 @@ def compile_specs(chosen: argparse.Namespace) -> int:
     if chosen.target:
         ready = [each for each in ready if _has_target(each, chosen.target)]
         if not ready and not failed:
-            print(f"lego-compile: no centre here has the target {chosen.target[0]!r}", file=sys.stderr)
-            return USAGE
+            return complain(f"no centre here has the target {chosen.target[0]!r}")
     counts = {"written": 0, "removed": 0, "current": 0}
     unusable = any(each.unreadable for each in failed)
     for outcome in ready:
@@ -60,6 +61,15 @@ def compile_specs(chosen: argparse.Namespace) -> int:
         unusable = unusable or stop
     findings = judged(findings, strict=chosen.strict)
     return finish(findings, chosen, _summary(outcomes, findings, counts, chosen), unusable=unusable)
+
+
+def _command_meant(name: str) -> str | None:
+    """The command that somebody mistyped; None when a spec may be meant."""
+    if "." in name or "/" in name or os.path.lexists(name):
+        return None
+    from lego_compile.spec.conform import nearest
+
+    return nearest(name, HANDLERS)
 
 
 def _has_target(outcome: Outcome, targets: Sequence[str]) -> bool:
