@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -45,8 +45,8 @@ if TYPE_CHECKING:  # these need requests, which not everybody has who runs no te
 HERE = Path(__file__).parent
 BASE = Path(os.environ.get("LEGO_E2E_ROOT") or HERE.parents[1] / ".cache" / "e2e").resolve()
 WHY = (
-    "not asked for; as root, `LEGO_E2E=1 pytest -n0 tests/e2e` runs what was compiled on real engines, and installs "
-    "Debian sid for it below .cache/e2e or LEGO_E2E_ROOT, once"
+    "not asked for; as root, `LEGO_E2E=1 pytest -n2 --dist loadfile tests/e2e` runs what was compiled on real engines, "
+    "and installs Debian sid for it below .cache/e2e or LEGO_E2E_ROOT, once"
 )
 VERSIONS = pytest.StashKey[list[str]]()
 
@@ -81,9 +81,23 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return made
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker's notes reach the process that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["lego_versions"] = session.config.stash.get(VERSIONS, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of pytest-xdist has ended."""
+    said = getattr(node, "workeroutput", {}).get("lego_versions", [])
+    node.config.stash.setdefault(VERSIONS, []).extend(said)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What was judged, and with what; a line for each file."""
-    for versions in config.stash.get(VERSIONS, []):
+    noted: list[str] = config.stash.get(VERSIONS, [])
+    for versions in dict.fromkeys(noted):
         terminalreporter.write_line(f"end to end: {versions}")
     seconds: Counter[str] = Counter()
     verdicts: dict[str, Counter[str]] = {}
