@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from lego_compile.spec.catalog import Brick, System
 
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8"
-"""Version 5.0.0, the only action that is used; a commit, since a tag can be moved."""
+"""Version 5.0.0; a commit, since a tag can be moved."""
+UPLOAD = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"
+"""Version 4.6.2; with `CHECKOUT` all actions that are used."""
+
+_ON_DEFAULT = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+"""The whole reference: `github.ref_name` is that of the branch for a tag of the same name too."""
 
 _DEFAULT = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 _SCHEDULED = '$CI_PIPELINE_SOURCE == "schedule" || $CI_PIPELINE_SOURCE == "web"'
@@ -109,9 +114,7 @@ def github_images(build: CatalogBuild, images: Mapping[str, Brick | System]) -> 
         # A build in a container makes a user namespace, which Docker's own profiles forbid.
         "options": "--security-opt seccomp=unconfined --security-opt apparmor=unconfined",
     }
-    publishing = (
-        "github.event_name != 'pull_request' && github.ref_name == github.event.repository.default_branch"
-    )
+    publishing = f"github.event_name != 'pull_request' && {_ON_DEFAULT}"
     common = {"LEGO_FORGE": "github", **_ROOTLESS, **_OWNER}
     registry = {
         "DOCKER_CONFIG": "/tmp/docker",  # noqa: S108 - of the job's own container
@@ -160,7 +163,11 @@ def github_images(build: CatalogBuild, images: Mapping[str, Brick | System]) -> 
                     "matrix": {"include": "${{ fromJSON(needs.changed.outputs.builds) }}"},
                 },
                 "env": {"LEGO_IMAGE": "${{ matrix.image }}", "LEGO_PLATFORM": "${{ matrix.platform }}"},
-                "steps": [_checkout(), *_steps(_build_steps(build), registry, ("login", "push"))],
+                "steps": [
+                    _checkout(),
+                    *_steps(_build_steps(build), registry, ("login", "push")),
+                    _keep_sbom(),
+                ],
             },
             "publish": {
                 "name": "Publish ${{ matrix.image }}",
@@ -211,6 +218,9 @@ def github_locks(build: CatalogBuild, images: Mapping[str, Brick | System]) -> d
         "jobs": {
             "lock": {
                 "name": "Solve environments again",
+                # By hand it can be started on any branch, whose locks would be offered to that branch. A schedule is
+                # always of the default branch, and does not say which that is.
+                "if": f"github.event_name == 'schedule' || {_ON_DEFAULT}",
                 "runs-on": _runner(pipeline, first, first) or "ubuntu-latest",
                 "timeout-minutes": 120,
                 "container": {"image": build.images.tools},
@@ -281,6 +291,21 @@ def _steps(
         secret = {"if": "env.LEGO_PUBLISH == 'yes'"} if script in ("login", "push") else {}
         steps.append({"name": _NAMES[script], **secret, **({"env": env} if env else {}), "run": command})
     return steps
+
+
+def _keep_sbom() -> dict[str, Any]:
+    """Of a build that the scan has stopped too; without signatures the list is nowhere else."""
+    return {
+        "name": "Keep the list of contents",
+        "if": "!cancelled()",
+        "uses": UPLOAD,
+        "with": {
+            "name": "sbom-${{ matrix.name }}",
+            "path": "layout.sbom.json",
+            "if-no-files-found": "ignore",
+            "overwrite": True,
+        },
+    }
 
 
 def _checkout() -> dict[str, Any]:

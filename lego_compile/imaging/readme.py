@@ -21,7 +21,10 @@ _SECRETS = """\
 | `REGISTRY_USER`, `REGISTRY_PASSWORD` | may push to the repositories above |
 | `LEGO_TOKEN` | may push branches to this repository and to the catalog's, and open merge requests there |
 
-They are variables of GitLab (*masked* and *protected*: branches of strangers do not see them) or secrets of GitHub.
+They are variables of GitLab (*masked* and *protected*: branches of strangers do not see them) or secrets of GitHub,
+which whoever may push a branch can read with a workflow of their own: give that right to those who may publish. A build
+runs code of the packages that it installs, in the job that pushes the result: take them from channels that you trust.
+With GitHub runners of your own, have pull requests from forks approved first: what builds is not confined by seccomp.
 Only the default branch publishes; a merge request builds, inspects, tests and scans, and pushes nothing. Runners must
 let a container make user namespaces (buildah builds without privileges), and for a platform without a runner of its
 own they need QEMU registered with binfmt_misc.

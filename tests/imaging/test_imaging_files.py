@@ -61,6 +61,40 @@ def test_one_image_that_fails_keeps_no_other_from_its_release() -> None:
     assert "github.event_name != 'pull_request'" in condition
 
 
+_BRANCH = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+
+
+def test_only_the_default_branch_is_the_default_branch() -> None:
+    """A tag of its name is not, which anybody who may push tags could make; nor is a branch that locks are started on.
+
+    A schedule is always of the default branch, but its event has no repository.
+    """
+    files = written(small())
+    images = yaml.safe_load(files[".github/workflows/images.yml"].data)
+    locks = yaml.safe_load(files[".github/workflows/locks.yml"].data)
+
+    condition = f"github.event_name != 'pull_request' && {_BRANCH}"
+    assert images["env"]["LEGO_PUBLISH"] == f"${{{{ ({condition}) && 'yes' || 'no' }}}}"
+    assert images["jobs"]["publish"]["if"].endswith(f" && {condition}")
+    assert [job["if"] for job in locks["jobs"].values()] == [f"github.event_name == 'schedule' || {_BRANCH}"]
+
+
+@pytest.mark.parametrize("sign", ["keyless", "none"])
+def test_both_systems_keep_the_list_of_contents(sign: str) -> None:
+    """As an artifact of each build, also of one that the scan stops: without signatures it is nowhere else."""
+    catalog = small()
+    catalog["build"]["sign"] = sign
+    files = written(catalog)
+    kept = yaml.safe_load(files[".gitlab-ci.yml"].data)[".build"]["artifacts"]
+    steps = yaml.safe_load(files[".github/workflows/images.yml"].data)["jobs"]["build"]["steps"]
+    (upload,) = [each for each in steps if each.get("uses", "").startswith("actions/upload-artifact@")]
+
+    assert kept == {"when": "always", "paths": ["layout.sbom.json"]}
+    assert upload["with"]["path"] == "layout.sbom.json"
+    assert "matrix.name" in upload["with"]["name"]  # one of the same name would be refused
+    assert upload["if"] == "!cancelled()"
+
+
 def test_a_brick_of_somebody_else_is_not_built() -> None:
     """Nothing is written for it, and the page says so."""
     catalog = small()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import pytest
 
@@ -86,11 +90,11 @@ class Clone:
         self.git("add", "-A")
         self.git("commit", "-q", "-m", message, env={"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when})
 
-    def run(self, script: str, *words: str, code: int = 0, **env: str) -> str:
+    def run(self, script: str, *words: str, code: int = 0, told: str = "", **env: str) -> str:
         """Run one of the scripts from another folder; its standard output."""
         done = subprocess.run(
             [str(self.root / "bin" / script), *words], cwd=env.pop("cwd", self.root), env={**self.env, **env},
-            capture_output=True, text=True,
+            capture_output=True, text=True, input=told,
         )  # fmt: skip
         assert done.returncode == code, done.stderr
         self.said = done.stderr
@@ -139,7 +143,10 @@ def test_what_changed_is_told_as_github_wants_it(clone: Clone) -> None:
 
     both = ["systems/lab", IMAGE]
     assert told(second) == (
-        [{"image": IMAGE, "platform": each} for each in ("linux/amd64", "linux/arm64")],
+        [
+            {"image": IMAGE, "platform": f"linux/{each}", "name": f"bricks-ocean-{each}"}
+            for each in ("amd64", "arm64")
+        ],
         [IMAGE],
     )
     assert told(first)[1] == told("0" * 40)[1] == told("f" * 40)[1] == told("")[1] == told()[1] == both
@@ -203,7 +210,13 @@ def test_a_release_has_all_platforms_and_is_signed_by_digest(clone: Clone) -> No
     assert added == [f"{where}:build-{commit}-amd64", f"{where}:build-{commit}-arm64"]
     digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"  # of {}
     assert f"cosign sign --yes --recursive {where}@{digest}" in calls
-    assert next(each for each in calls if each.startswith("cosign attest")).endswith(f"{where}@{digest}")
+    attested = [each for each in calls if each.startswith(("syft", "cosign attest"))]
+    assert [each.split()[0] for each in attested] == ["syft", "cosign"] * 2
+    assert [each.split(" --platform ")[1].split()[0] for each in attested[::2]] == [
+        "linux/amd64",
+        "linux/arm64",
+    ]
+    assert {each.endswith(f" {where}@{digest}") for each in attested[1::2]} == {True}
     assert (clone.root / "published/bricks/ocean").read_text() == f"{where}:2026.11.01.0800\n"
     assert not clone.git("status", "--porcelain")
 
@@ -301,8 +314,110 @@ def test_a_merge_request_offers_the_release(clone: Clone, forge: str) -> None:
 
 def test_git_is_told_the_token_when_it_asks(clone: Clone) -> None:
     """As a credential helper; and never the word that it would store one."""
-    assert clone.run("credential.sh", "get") == f"username=oauth2\npassword={TOKEN}\n"
-    assert clone.run("credential.sh", "store") == ""
+    there = {"LEGO_REMOTE": "https://robot@forge.example.org:8443/lego/catalog.git"}
+    asked = "protocol=https\nhost=forge.example.org:8443\n\n"
+    assert clone.run("credential.sh", "get", told=asked, **there) == f"username=oauth2\npassword={TOKEN}\n"
+    assert clone.run("credential.sh", "store", told=asked, **there) == ""
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "protocol=https\nhost=elsewhere.example.org\n",
+        "protocol=https\nhost=forge.example.org:8443\n",
+        "protocol=http\nhost=forge.example.org\n",
+        "protocol=https\nhost=forge.example.org.elsewhere.org\n",
+        "host=forge.example.org\n",
+        "",
+    ],
+)
+def test_no_other_host_gets_the_token(clone: Clone, asked: str) -> None:
+    """Not even by another port or without TLS, as where a server sends git on to somebody else."""
+    answer = clone.run(
+        "credential.sh", "get", told=asked, LEGO_REMOTE="https://forge.example.org/catalog.git"
+    )
+
+    assert (answer, "no token for" in clone.said) == ("", True)
+    assert TOKEN not in clone.said
+
+
+class Asks(BaseHTTPRequestHandler):
+    """A server of git that wants to know who asks; ``/on/…`` is sent on to another name of the same machine."""
+
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """The first request of a clone or push."""
+        self.seen.append(f"{self.headers['Host'].split(':')[0]} {self.headers['Authorization']}")
+        if self.path.startswith("/on/"):
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_port}{self.path[3:]}")  # type: ignore[attr-defined]
+        else:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """Its port."""
+    Asks.seen.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Asks) as found:
+        Thread(target=found.serve_forever, daemon=True).start()
+        yield found.server_port
+        found.shutdown()
+
+
+@pytest.mark.parametrize("script", ["propose.sh", "offer.sh"])
+def test_the_token_goes_where_it_was_meant_to_go(clone: Clone, server: int, script: str) -> None:
+    """The real git: the forge is told, and who it sends git on to is not."""
+    said = "Basic " + base64.b64encode(f"oauth2:{TOKEN}".encode()).decode()
+    (clone.root / "published/bricks").mkdir(parents=True)
+    (clone.root / "published/bricks/ocean").write_text("registry.example.org/ocean:2026.11\n")
+    for path, told in (("", True), ("/on", False)):
+        Asks.seen.clear()
+        remote = f"http://127.0.0.1:{server}{path}/catalog.git"
+        if script == "propose.sh":
+            words = [IMAGE]
+        else:
+            clone.git("switch", "-q", "main")
+            clone.git("config", "remote.origin.url", remote)
+            (clone.root / "bricks/ocean/conda-linux-64.lock").write_text("@EXPLICIT\n")
+            words = ["lego/locks", "Newer", "main", "--", "bricks"]
+        clone.run(
+            script, *words, code=128, LEGO_PUBLISH="yes", CATALOG_REPOSITORY=remote, CATALOG_BRANCH="main",
+            CATALOG_FILE="catalog.yaml",
+        )  # fmt: skip
+        assert bool([each for each in Asks.seen if each.endswith(said)]) == told, Asks.seen
+        assert ("localhost None" in Asks.seen) != told
+
+
+@pytest.mark.parametrize(
+    ("runs", "remote", "pulls"),
+    [
+        ("github", "https://gitlab.example.org/lego/catalog", False),
+        ("gitlab", "https://github.com/lego/catalog", True),
+        ("github", "https://github.com/lego/catalog", True),
+        ("gitlab", "https://gitlab.example.org/lego/catalog", False),
+    ],
+)
+def test_a_merge_request_is_opened_where_the_catalog_is(
+    clone: Clone, runs: str, remote: str, pulls: bool
+) -> None:
+    """A pipeline of GitHub whose catalog is on a GitLab asks that GitLab, and the other way round."""
+    bare = clone.folder / "bare.git"
+    clone.git("init", "-q", "--bare", str(bare))
+    clone.git("-C", str(bare), "config", "receive.advertisePushOptions", "true")
+    clone.git("remote", "add", "origin", remote)
+    clone.git("config", f"url.{bare}.pushInsteadOf", remote)
+    (clone.root / "bricks/ocean/conda-linux-64.lock").write_text("@EXPLICIT\n")
+    clone.run("offer.sh", "lego/locks", "Newer packages", "main", "--", "bricks", LEGO_FORGE=runs)
+
+    assert clone.git("-C", str(bare), "log", "-1", "--format=%s", "lego/locks") == "Newer packages"
+    assert bool([each for each in clone.called() if each.startswith("gh pr create")]) == pulls
 
 
 def _environment(folder: Path, kernel: str) -> Path:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # bin/changed.sh [COMMIT]: the images whose folder changed since COMMIT; all of them without one.
-# Prints a line for GitHub: builds=[{"image":…,"platform":…},…], and another one: images=[…].
+# Prints a line for GitHub: builds=[{"image":…,"platform":…,"name":…},…], and another one: images=[…].
 set -eu
 cd "$(dirname "$0")/.."
 since=${1:-}
@@ -16,7 +16,8 @@ while IFS=$tab read -r image _repository _prefix platforms; do
   fi
   images="$images,\"$image\""
   for platform in $(echo "$platforms" | tr ',' ' '); do
-    builds="$builds,{\"image\":\"$image\",\"platform\":\"$platform\"}"
+    name=$(echo "$image-${platform#linux/}" | tr '/' '-') # of an artifact, which holds no slash
+    builds="$builds,{\"image\":\"$image\",\"platform\":\"$platform\",\"name\":\"$name\"}"
   done
 done <images.tsv
 echo "builds=[${builds#,}]"

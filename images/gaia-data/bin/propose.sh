@@ -8,7 +8,7 @@ image=$1 here=$PWD
 reference=$(cat "published/$image")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-git clone --quiet --depth 1 --branch "$CATALOG_BRANCH" \
+LEGO_REMOTE=$CATALOG_REPOSITORY git clone --quiet --depth 1 --branch "$CATALOG_BRANCH" \
   --config credential.helper="!$here/bin/credential.sh" "$CATALOG_REPOSITORY" "$work/catalog"
 cd "$work/catalog"
 lego-compile catalog add --catalog "$CATALOG_FILE" "$reference"

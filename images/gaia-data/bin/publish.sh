@@ -39,8 +39,10 @@ skopeo inspect --raw "docker://$repository:$release" >"$work/index.json"
 digest=sha256:$(sha256sum "$work/index.json" | cut -d' ' -f1)
 if [ "$sign" = keyless ]; then
   cosign sign --yes --recursive "$repository@$digest"
-  syft scan "registry:$repository@$digest" --output "cyclonedx-json=$work/sbom.json"
-  cosign attest --yes --type cyclonedx --predicate "$work/sbom.json" "$repository@$digest"
+  for platform in $(bin/about.sh "$image" platforms); do # of an index, syft takes the platform of this machine alone
+    syft scan "registry:$repository@$digest" --platform "$platform" --output "cyclonedx-json=$work/sbom.json"
+    cosign attest --yes --type cyclonedx --predicate "$work/sbom.json" "$repository@$digest"
+  done
 fi
 mkdir -p "published/${image%/*}"
 echo "$repository:$release" >"published/$image"
