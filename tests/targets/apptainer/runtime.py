@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _PROGRAM = """#!{python} -I
-import json, os, shutil, sys, time
+import json, os, shutil, signal, sys, time
 
 HERE = {here!r}
 
@@ -25,6 +25,9 @@ def main(words):
         file.write(json.dumps({{"words": words, "environment": dict(os.environ)}}) + "\\n")
     if words[0] == "pull":
         path, source = words[-2:]
+        place = os.environ.get("APPTAINER_TMPDIR") or os.environ["SINGULARITY_TMPDIR"]
+        unpacked = place + "/bundle-temp"  # which stays when it is killed
+        open(unpacked, "w").close()
         try:
             if source.startswith("oci:"):
                 with open(source[4:] + "/index.json") as file:
@@ -38,6 +41,7 @@ def main(words):
             sys.exit("FATAL: while making image from oci registry: manifest unknown")
         while open(path).read() == "slow":
             time.sleep(0.05)
+        os.unlink(unpacked)
     elif words[0] in ("--version", "buildcfg"):
         print(open(HERE + "/" + words[0].strip("-")).read())
     elif words[0] == "inspect":
@@ -85,8 +89,11 @@ def execute(words):
     words = [word.replace("/run/lego", session) for word in words]
     inside = {{"PATH": HERE + "/image:/usr/bin:/bin"}}
     for name, value in os.environ.items():
-        if name.startswith("APPTAINERENV_"):
-            inside[name[len("APPTAINERENV_"):]] = value
+        prefix, _, name = name.partition("_")
+        if prefix in ("APPTAINERENV", "SINGULARITYENV"):
+            inside[name] = value
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)  # whatever was ignored
     os.execve(words[1], words[1:], inside)
 
 

@@ -176,13 +176,28 @@ def test_what_is_asked_of_an_administrator_is_that_of_the_note(sound: Installed)
     assert said in (sound.root / "OPERATE.md").read_text()
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"profiles": 1, "runtime": "apptainer"}'])
+@pytest.mark.parametrize("damage", ["{", "[]", '{"profiles": 1, "runtime": "apptainer"}', '{"runtime": {}}'])
 def test_damaged_data_is_a_failure(sound: Installed, damage: str) -> None:
     """In words, not as a traceback."""
     (sound.root / "composition.json").write_text(damage)
     code, found = verdicts(sound)
     assert 1 == code
     assert failures(found)
+    assert damage != "{" or f"{sound.root}/composition.json is damaged" in failures(found)[0]
+
+
+def test_a_damaged_record_is_a_failure(sound: Installed) -> None:
+    """In words, and with the rest looked at."""
+    (sound.store / "resolved.json").write_text('{"images": null}')
+    code, found = verdicts(sound)
+    assert (1, 1) == (code, len(failures(found)))
+
+
+def test_a_file_that_may_be_written_to_is_named(sound: Installed) -> None:
+    """No session starts from it."""
+    path = sound.store / next(iter(sound.records().values()))["file"]
+    path.chmod(0o644)
+    assert f"{path} is missing or changed" in failures(verdicts(sound, "--no-start")[1])
 
 
 def test_singularity_has_to_be_set_user_id(tmp_path: Path) -> None:

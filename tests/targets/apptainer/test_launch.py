@@ -203,6 +203,24 @@ def test_squashfs_needs_no_number(tmp_path: Path) -> None:
     assert "/projects" in session.guarded[1]
 
 
+def test_singularity_is_called_by_its_own_names(tmp_path: Path) -> None:
+    """It reads none of Apptainer's variables; of flags it gets those that it has had since 3.10."""
+    center = prepare(tmp_path, runtime="singularity")
+    done = center.run("lego-materialize", "--no-try")
+    assert 0 == done.returncode, done.stderr
+    pull = center.runtime.calls()[0]
+    assert center.runtime.here == Path(pull["environment"]["SINGULARITY_TMPDIR"]).parent
+    done = center.run(
+        "lego-launch", "--", "printenv", "LANG", "SLURM_JOB_ID", SLURM_JOB_ID="7", APPTAINERENV_EVIL="1"
+    )
+    assert (0, "C.UTF-8\n7\n") == (done.returncode, done.stdout)
+    call = center.runtime.calls()[-1]
+    assert not [name for name in call["environment"] if name.startswith("APPTAINER")]
+    flags = {word for word in call["words"][: call["words"].index("/bin/sh")] if word.startswith("-")}
+    # sylabs/singularity:cmd/internal/cli/action_flags.go@v3.10.0
+    assert {"--cleanenv", "--no-eval", "--pwd", "--mount"} == flags
+
+
 def test_hostile_words_stay_words(ready: Installed) -> None:
     """Quotes, dollars, line feeds, options and separators in a command arrive as they were typed."""
     words = [
@@ -281,6 +299,21 @@ def test_the_session_has_a_private_directory_on_the_node(ready: Installed) -> No
     assert str(slurm) == str(Path(ready.runtime.session()[0]).parent)
 
 
+def test_a_full_disk_is_named(ready: Installed) -> None:
+    """A Lab would start there, and fail with something else; nothing is left behind."""
+    words = ready.command("lego-launch", "--", "true")
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *words],
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    says = f"lego-launch: {ready.runtime.here} takes no files of the session: File too large\n"
+    assert (78, says) == (done.returncode, done.stderr)
+    assert not list(ready.runtime.here.glob("lego-session-*"))
+
+
 def test_the_session_has_the_umask_of_the_caller(ready: Installed) -> None:
     """Files in shared data are as readable as the user wants; the session's own directory is private anyway."""
     for umask in (0o000, 0o027):
@@ -349,12 +382,42 @@ def test_a_damaged_store_is_refused(installed: Installed) -> None:
     installed.run("lego-materialize", "--no-try")
     path = installed.store / installed.records()["sif sha256:" + "a" * 64]["file"]
     path.chmod(0o644)
-    assert "was changed since it was pulled" in failure(installed)
+    assert "may be written to" in failure(installed)
     path.write_text("another length")
     path.chmod(0o444)
     assert "was changed since it was pulled" in failure(installed)
     path.unlink()
     assert f"{path} is missing" in failure(installed)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("composition.json", "{", "{}/composition.json is damaged: Expecting property name"),
+        ("composition.json", '{"profiles": [null]}', "TypeError: 'NoneType'"),
+        ("resolved.json", "{", "{}/resolved.json is damaged: Expecting property name"),
+    ],
+)
+def test_damaged_data_is_named(installed: Installed, name: str, content: str, says: str) -> None:
+    """By its path and not by a traceback."""
+    installed.run("lego-materialize", "--no-try")
+    folder = installed.store if name == "resolved.json" else installed.root
+    (folder / name).write_text(content)
+    assert failure(installed).startswith(f"lego-launch: {says.format(folder)}")
+
+
+def test_any_value_anywhere_is_no_traceback(installed: Installed) -> None:
+    """Whatever takes the place of a value in what says what a session is."""
+    installed.run("lego-materialize", "--no-try")
+    path = installed.root / "composition.json"
+    center = json.loads(path.read_text())
+    for changed in (
+        {**center, "runtime": None},
+        {**center, "profiles": [{**center["profiles"][0], "system": {"image": 5}}]},
+        {**center, "profiles": [{**center["profiles"][0], "environment": []}]},
+    ):
+        path.write_text(json.dumps(changed))
+        assert "Traceback" not in failure(installed)
 
 
 def test_a_brick_that_is_not_there_ends_the_session(installed: Installed) -> None:
@@ -449,6 +512,53 @@ def test_signals_reach_the_command(ready: Installed, number: signal.Signals) -> 
         launch.kill()
         launch.wait()
     assert not Path(ready.runtime.session()[0]).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_was_ignored_stays_ignored(ready: Installed, number: signal.Signals) -> None:
+    """``nohup lego-launch`` outlives the terminal, and what a shell has in its background Ctrl-C in the foreground."""
+    flag = ready.runtime.here / f"ignored-{number.name}"
+    words = ready.command("lego-launch", "--", "sh", "-c", f'echo on > "{flag}"; sleep 1; exit 5')
+    launch = subprocess.Popen(
+        ["/bin/sh", "-c", f"trap '' {number.name[3:]}; exec \"$@\"", "sh", *words],
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + 300
+        while not flag.exists():
+            assert launch.poll() is None, "the command did not begin"
+            assert time.monotonic() < end, "the command did not begin"
+            time.sleep(0.05)
+        os.killpg(launch.pid, number)  # as a terminal does
+        assert 5 == launch.wait(timeout=300)
+    finally:
+        launch.kill()
+        launch.wait()
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["signal.signal(signal.SIGCHLD, signal.SIG_IGN)", "os.closerange(0, 3)"],
+    ids=["children are ignored", "nothing is open"],
+)
+def test_a_daemon_may_start_us(ready: Installed, before: str) -> None:
+    """The status arrives whatever it ignores, and no file of ours takes the place of what it closed."""
+    flag = ready.runtime.here / "written"
+    script = f"import os, signal, sys; {before}; os.execv(sys.argv[1], sys.argv[1:])"
+    inside = f'echo words && echo words >&2 && ls -l /proc/self/fd/ > "{flag}"; exit 7'
+    done = subprocess.run(
+        [sys.executable, "-c", script, *ready.command("lego-launch", "--", "sh", "-c", inside)],
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(ready.runtime.here)},
+        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert 7 == done.returncode
+    open_in_it = dict(re.findall(r" ([0-2]) -> (\S+)", flag.read_text()))
+    assert {"0", "1", "2"} == set(open_in_it)
+    assert "/dev/null" == open_in_it["2"]
 
 
 def test_a_command_that_a_signal_ends_has_the_status_of_a_shell(ready: Installed) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,6 +195,82 @@ def test_verify_finds_what_changed(installed: Installed) -> None:
     assert [str(path)] == [line.split()[1] for line in bad.stdout.splitlines() if line.startswith("CORRUPT")]
 
 
+def test_a_file_that_may_be_written_to_is_named_by_all(installed: Installed) -> None:
+    """A copy of a store loses its modes: sessions refuse it, so what looks at the store must not find it sound."""
+    installed.run("lego-materialize", "--no-try")
+    path = installed.store / installed.records()["sif sha256:" + "a" * 64]["file"]
+    path.chmod(0o644)
+    verified = installed.run("lego-materialize", "--verify")
+    assert [str(path)] == [
+        line.split()[1] for line in verified.stdout.splitlines() if line.startswith("WRITABLE")
+    ]
+    assert 1 == verified.returncode
+    words = f"{path} may be written to: "
+    for program, arguments, status in (
+        ("lego-materialize", ["--no-try"], 1),
+        ("lego-launch", ["--", "true"], 78),
+    ):
+        done = installed.run(program, *arguments)
+        assert (status, True) == (done.returncode, words in done.stderr)
+    path.chmod(0o444)
+    assert 0 == installed.run("lego-materialize", "--verify").returncode
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("images.json", '{"images": [', "{}/images.json is damaged: "),
+        ("composition.json", "", "{}/composition.json is damaged: "),
+        ("resolved.json", '{"images": {"sif sha256:a": null}}', "AttributeError: 'NoneType'"),
+    ],
+)
+def test_damaged_data_is_named(installed: Installed, name: str, content: str, says: str) -> None:
+    """By its path and not by a traceback."""
+    installed.store.mkdir()
+    folder = installed.store if name == "resolved.json" else installed.root
+    (folder / name).write_text(content)
+    done = installed.run("lego-materialize", "--no-try")
+    assert (1, False) == (done.returncode, "Traceback" in done.stderr)
+    assert f"lego-materialize: {says.format(folder)}" in done.stderr
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(installed: Installed) -> None:
+    """Also where it is full for the record: the file system says no path."""
+    installed.store.mkdir()
+    long = {"file": "x", "id": 4, "size": 1, "sha256": "0" * 100_000}
+    (installed.store / "resolved.json").write_text(json.dumps({"images": {"sif sha256:0": long}}))
+    words = [*installed.command("lego-materialize"), "--no-try"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 100; exec "$@"', "sh", *words],
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(installed.runtime.here)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 1 == done.returncode
+    assert f"{installed.store}/resolved.json could not be written: File too large" in done.stderr
+    assert not [name for name in files(installed.store) if name.startswith(".lego-pull-")]
+
+
+def test_a_failure_is_one_whoever_started_us(installed: Installed) -> None:
+    """Some daemons ignore SIGCHLD, and then no status of a program reaches us."""
+    installed.runtime.program.write_text("#!/bin/sh\nexit 7\n")
+    ignoring = "signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import os, signal, sys; {ignoring}",
+            *installed.command("lego-materialize", "--no-try"),
+        ],
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(installed.runtime.here)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (1, 8) == (done.returncode, done.stderr.count(" could not be pulled"))
+
+
 def test_a_closed_umask_makes_an_open_store(installed: Installed) -> None:
     """Whatever the administrator's umask, every user can enter the store and read what is in it, and change none."""
     store = installed.store / "deeper" / "store"
@@ -353,8 +430,20 @@ def test_a_layout_is_not_believed(tmp_path: Path) -> None:
 
 def test_unpacking_happens_on_a_disk_of_the_node(installed: Installed) -> None:
     """Unpacking an image makes many small files: in TMPDIR, never in the store or the home."""
-    installed.run("lego-materialize", "--no-try", TMPDIR="/var/tmp")
-    assert "/var/tmp" == installed.runtime.calls()[0]["environment"]["APPTAINER_TMPDIR"]
+    place = installed.runtime.here.parent / "disk"
+    place.mkdir()
+    installed.run("lego-materialize", "--no-try", TMPDIR=str(place))
+    assert place == Path(installed.runtime.calls()[0]["environment"]["APPTAINER_TMPDIR"]).parent
+    assert [] == list(place.iterdir())
+    lost = installed.run("lego-materialize", "--no-try", TMPDIR=str(place / "gone"))
+    assert 0 == lost.returncode, "nothing is unpacked, since all is there"
+    next(installed.store.glob("*.sif")).unlink()
+    lost = installed.run("lego-materialize", "--no-try", TMPDIR=str(place / "gone"))
+    assert (1, True) == (
+        lost.returncode,
+        f"No such file or directory: '{place}/gone/.lego-pull-" in lost.stderr,
+    )
+    assert not [name for name in files(installed.store) if name.startswith(".lego-pull-")]
 
 
 @contextmanager
@@ -562,6 +651,7 @@ def test_what_is_pulled_ends_with_us(installed: Installed) -> None:
     process.communicate(timeout=30)
     assert 143 == process.returncode
     assert not [path for path in installed.store.iterdir() if path.name.startswith(".lego-pull")]
+    assert not list(installed.runtime.here.rglob("bundle-temp"))  # what was unpacked is gigabytes
 
 
 def test_a_runtime_that_is_not_there_is_named(installed: Installed) -> None:
