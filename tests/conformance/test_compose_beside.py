@@ -14,6 +14,8 @@ from tests.conformance.compose_model import Tree, from_model
 from tests.conformance.compose_samples import SAMPLES
 from tests.conformance.composes import ROOT, VERSIONS, ask, environment, install, model
 
+pytestmark = pytest.mark.slow
+
 FILES = SAMPLES["oauth"]
 OVERRIDE = b"services:\n  hub:\n    privileged: true\n"
 OTHER = b"name: other\nservices:\n  x:\n    image: x\n"
@@ -105,7 +107,6 @@ def changes(version: str, folder: Path, beside: dict[str, bytes]) -> bool:
     return from_model(version, seen, folder) != untouched
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", OBEYED)
 def test_compose_obeys_them(version: str, name: str, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from tests.conformance.composes import (
 )
 from tests.targets.compose.samples import cases, compiled
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = {**examples(), **{f"sample: {name}": files for name, files in SAMPLES.items()}}
 NO_LAB: dict[str, Any] = {"services": {}, "configs": {}}
 OTHERS = ("edge", "proxy", "hub", "docker-api")

@@ -19,6 +19,7 @@ from tests.command import Call
 from tests.lock.conftest import LAB, ROOT, Place, codes, labelled, small
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("facts", "expected", "words"),
     [

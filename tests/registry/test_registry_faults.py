@@ -18,6 +18,8 @@ from tests.registry.conftest import two_platforms
 from tests.registry.faults import Proxy, status
 from tests.registry.homes import Home
 
+pytestmark = pytest.mark.slow
+
 DIGEST = two_platforms().index_digest
 Make = Callable[..., Registries]
 

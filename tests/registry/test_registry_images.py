@@ -18,6 +18,8 @@ from tests.images.registry import Registry, push
 from tests.registry.conftest import LABELS, two_platforms
 from tests.registry.faults import Answer, Proxy, body, header
 
+pytestmark = pytest.mark.slow
+
 FORMS: dict[str, Callable[[], Built]] = {
     "oci": two_platforms,
     "docker": lambda: two_platforms(docker=True, compression="gzip"),
@@ -133,7 +135,6 @@ def test_untyped_manifests_are_known_by_their_content(
     assert client().image(f"{proxy.host}/lego/one", "1.0").platforms == found.platforms
 
 
-@pytest.mark.slow
 def test_two_hundred_images_at_once(
     registry: Registry, client: Callable[..., Registries], capsys: pytest.CaptureFixture[str]
 ) -> None:

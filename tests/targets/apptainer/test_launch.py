@@ -26,6 +26,8 @@ from lego_compile.choices import key_of
 from tests.strategies import choices, labels, spelled
 from tests.targets.apptainer.conftest import Installed, prepare
 
+pytestmark = pytest.mark.slow
+
 HOME = pwd.getpwuid(os.getuid()).pw_dir
 
 
