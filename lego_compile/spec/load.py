@@ -38,7 +38,8 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _LARGEST_CHAIN = 16
 _SAYS = re.compile(r"^(?!---)\s*[^\s#]", re.MULTILINE)
 """Something else than comments."""
-_OURS = re.compile(r"""^[\s{]*["']?lego["']?\s*:""", re.MULTILINE)
+_OURS = re.compile(r"""(?:^|[\s{,"'])lego["']?\s*:""")
+"""The key `lego`, be it in the middle of a line, as a program may write JSON."""
 _NO_LOCK = "a lock pins every image of the centre by digest; `lego-compile lock SPEC` writes it"
 _HARMLESS = {"LC104", "LC105", "LC106", "LC109", "LC202", "LC207", "LC208"}
 """Findings after which every value still has the type that later passes rely on: they go on, and report too."""

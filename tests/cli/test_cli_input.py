@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lego_compile.cli import FINDINGS, OK, USAGE
 from tests.cli.conftest import spec
@@ -99,6 +101,18 @@ def test_a_document_of_somebody_else_is_not_shown(lego: Call, work: Path, key: s
     assert FINDINGS == code
     assert "error[LC206]: 'x.yaml' is no document of lego-compile: it has no key `lego`" in err
     assert "hunter2" not in out + err
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_in_any_order_is_a_document_of_ours(lego: Call, work: Path, indent: int | None) -> None:
+    """As programs write it, on one line too, with `lego` anywhere."""
+    for name in ("catalog", "lock"):
+        data = yaml.safe_load((work / "base" / f"{name}.yaml").read_text())
+        data["lego"] = data.pop("lego")
+        (work / f"{name}.json").write_text(json.dumps(data, indent=indent))
+    (work / "j.yaml").write_text(spec("j", more="catalog: catalog.json\nlock: lock.json\n"))
+
+    assert lego("j.yaml")[0] == OK
 
 
 def test_a_missing_lock_says_what_a_lock_is(lego: Call, work: Path) -> None:
