@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -22,9 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Slow tests run when they are asked for, and in files and folders that are named on the command line."""
-    if not hasattr(config, "workerinput"):  # which is told what the first process found
+    if hasattr(config, "workerinput"):
+        config.option.slow = config.workerinput["lego_slow"]
+    else:
         named = config.args_source is pytest.Config.ArgsSource.ARGS
         config.option.slow = config.option.slow or THOROUGH or named
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist sees other arguments than were typed, and is told."""
+    node.workerinput["lego_slow"] = node.config.option.slow
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
