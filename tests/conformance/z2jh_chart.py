@@ -116,9 +116,6 @@ def config(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, old: bool
     from traitlets.config import Config
 
     monkeypatch.setattr("kubespawner.spawner.load_config", lambda **_: None)  # there is no cluster
-    monkeypatch.setenv(
-        "SSL_CERT_FILE", os.devnull
-    )  # whose certificate a client would check: each reads all authorities
     c = Config()
     user = values["singleuser"]
     for trait, path in TRAITS.items():
@@ -182,11 +179,13 @@ async def pod(c: Any, name: str = "ada", groups: tuple[str, ...] = (), **choice:
     """The pod that Kubernetes would be sent."""
     from kubernetes_asyncio.client import ApiClient
 
-    made = spawner(c, name, groups, **choice)
-    await made.load_user_options()
-    manifest = await made.get_pod_manifest()
-    async with ApiClient() as client:
-        return dict(client.sanitize_for_serialization(manifest))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", os.devnull)  # each client would read all authorities, and ask nobody
+        made = spawner(c, name, groups, **choice)
+        await made.load_user_options()
+        manifest = await made.get_pod_manifest()
+        async with ApiClient() as client:
+            return dict(client.sanitize_for_serialization(manifest))
 
 
 async def page(c: Any, name: str, groups: tuple[str, ...]) -> str:

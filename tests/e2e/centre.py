@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import yaml
 
 from tests.conformance import z2jh_chart as chart
 from tests.e2e.images import NOTEBOOK, OURS, PANGEO, PAUSE, PLATFORM
+from tests.e2e.namespace import Namespace
 from tests.images.oci import Built, image, text
 from tests.images.registry import Registry, push
 
@@ -102,13 +103,14 @@ def guard(brick: str) -> str:
 
 @contextmanager
 def compiled(
-    images: Mapping[tuple[str, str], Built], folder: Path, mounts: str = "image"
+    namespace: Namespace, images: Mapping[tuple[str, str], Built], folder: Path, mounts: str = "image"
 ) -> Iterator[Centre]:
     """Publish the images, and do what an operator does; the registry is there until the ``with`` ends.
 
     Afterwards every tag stands for an image with nothing in it: what runs was pulled by its digest.
 
     Args:
+        namespace: in whose network the registry is.
         images: by repository and tag.
         folder: for the specification and what becomes of it.
         mounts: the option of that name.
@@ -116,23 +118,30 @@ def compiled(
     Raises:
         NoRegistry: there is no registry program on this machine.
     """
-    with Registry() as registry:
-        for (repository, tag), built in images.items():
-            push(registry.host, mirrored(repository), tag, built)
-        catalog = folder / "catalog" / "e2e.yaml"
-        catalog.parent.mkdir()
-        (folder / "e2e.yaml").write_text(
-            SPEC.format(host=registry.host, mounts=mounts, pause=images[PAUSE].index_digest)
-        )
-        ours = [f"{OURS}/{name}:2026.10" for name in ("lab", "brick-ocean", "brick-hydro")]
-        here = f"registry.example.org={registry.host}/ours"
-        lego(folder, "catalog", "add", *ours, "--via", here, "--catalog", "catalog/e2e.yaml")
-        catalog.write_text(catalog.read_text().replace("\nbricks:\n", f"\nbricks:\n{BY_HAND}"))
-        lego(folder, "lock", "e2e.yaml", "--via", "mirror")
-        lego(folder, "e2e.yaml")
-        for repository, tag in images:
-            if "/pause" not in repository:  # the only one that the centre does not pin
-                push(registry.host, mirrored(repository), tag, image({PLATFORM: {"moved": text("")}}, {}, {}))
+    with ExitStack() as ended:
+        with namespace.network():  # this thread may be in that of another machine just now
+            registry = ended.enter_context(Registry())
+            for (repository, tag), built in images.items():
+                push(registry.host, mirrored(repository), tag, built)
+            catalog = folder / "catalog" / "e2e.yaml"
+            catalog.parent.mkdir()
+            (folder / "e2e.yaml").write_text(
+                SPEC.format(host=registry.host, mounts=mounts, pause=images[PAUSE].index_digest)
+            )
+            ours = [f"{OURS}/{name}:2026.10" for name in ("lab", "brick-ocean", "brick-hydro")]
+            here = f"registry.example.org={registry.host}/ours"
+            lego(folder, "catalog", "add", *ours, "--via", here, "--catalog", "catalog/e2e.yaml")
+            catalog.write_text(catalog.read_text().replace("\nbricks:\n", f"\nbricks:\n{BY_HAND}"))
+            lego(folder, "lock", "e2e.yaml", "--via", "mirror")
+            lego(folder, "e2e.yaml")
+            for repository, tag in images:
+                if "/pause" not in repository:  # the only one that the centre does not pin
+                    push(
+                        registry.host,
+                        mirrored(repository),
+                        tag,
+                        image({PLATFORM: {"moved": text("")}}, {}, {}),
+                    )
         yield Centre(registry.host, folder / "out" / "e2e" / "z2jh")
 
 

@@ -137,7 +137,7 @@ def centre(root: Root, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cen
     """A centre that was compiled, and a registry that has its images."""
     pytest.importorskip("kubespawner", reason="no KubeSpawner: pip install 'lego-compile[conformance]'")
     try:
-        with compiled(published(root), tmp_path_factory.mktemp("centre")) as made:
+        with compiled(root.namespace, published(root), tmp_path_factory.mktemp("centre")) as made:
             yield made
     except NoRegistry as missing:
         pytest.skip(str(missing))

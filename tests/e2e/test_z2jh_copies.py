@@ -20,7 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 @pytest.fixture(scope="module")
 def copies(root: Root, centre: Centre, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
     """The same centre with ``mounts: copy``, and bricks that have a shell."""
-    with compiled(published(root, shells=True), tmp_path_factory.mktemp("copies"), "copy") as made:
+    images = published(root, shells=True)
+    with compiled(root.namespace, images, tmp_path_factory.mktemp("copies"), "copy") as made:
         yield made
 
 
