@@ -18,6 +18,9 @@ NODES = (NODE, "node2")
 CORES = 4
 """Of each node. The second node has two GPUs, with two of the cores each."""
 
+PORT = 6666
+"""Of the server."""
+
 OVER = ("Terminated", "Error")
 
 _SET = {
@@ -62,12 +65,26 @@ class Oar:
         self._services.append(
             self.machine.start("root", "/usr/sbin/sshd", "-D", "-f", "/etc/oar/sshd_config")
         )
-        self._services.append(self.machine.start("root", "/usr/sbin/Almighty"))
-        wait(lambda: "Almighty" in self._log(), "no OAR", self._said)
+        self._start_server()
         self._add_nodes()
         wait(
             lambda: run("oarnodes", "-s").stdout.count("Alive") == CORES * len(NODES), "no nodes", self._said
         )
+
+    def _start_server(self) -> None:
+        """Start the server; what is told to it before it listens is lost."""
+        self._services.append(self.machine.start("root", "/usr/sbin/Almighty"))
+        wait(self._listens, "no server of OAR", self._said)
+
+    def _stop_server(self) -> None:
+        """End the server, which is what was started last, and whatever of it listens still."""
+        server = self._services.pop()
+        server.signal("TERM")
+        server.wait()
+        wait(lambda: not self._listens(), "the server of OAR listens still", self._said)
+
+    def _listens(self) -> bool:
+        return bool(self.machine.root.run("ss", "-Hltn", f"sport = :{PORT}").stdout)
 
     def _add_nodes(self) -> None:
         run = self.machine.root.run
@@ -147,13 +164,11 @@ class Oar:
             finally:
                 self._database("start")
             return
-        server = self._services.pop()
-        server.signal("TERM")
-        server.wait()
+        self._stop_server()
         try:
             yield
         finally:
-            self._services.append(self.machine.start("root", "/usr/sbin/Almighty"))
+            self._start_server()
 
     def _database(self, *words: str) -> None:
         line = "pg_ctlcluster $(pg_lsclusters --no-header | cut -d' ' -f1-2) \"$@\""
