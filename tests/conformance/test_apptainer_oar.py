@@ -38,6 +38,7 @@ SUBMITTED = """\
 [ADMISSION RULE] yesterday: OAR_JOB_ID=1
 OAR_JOB_ID=42
 """
+KILLED = "Deleting the job = 7 ...ERROR.\nCannot frag 7 ; This job was already killed."
 NO_DATABASE = (
     "DBI connect('database=oar;host=127.0.0.1;port=5432','oar_ro',...) failed: connection to server at "
     '"127.0.0.1", port 5432 failed: Connection refused\nDB connection error, exiting.'
@@ -303,12 +304,24 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"oarstat": [printed("Running"), printed("Finishing")]}, ["oardel -s TERM 7"]),
         ({"oarstat": [printed("Running"), RuntimeError(NO_DATABASE), ""]}, ["oardel -s TERM 7"]),
-        ({"oarstat": [printed("Waiting")]}, ["oardel 7"]),
-        ({"oarstat": [printed("Running")]}, ["oardel -s TERM 7", "oardel 7"]),
-        ({"oarstat": [RuntimeError(NO_DATABASE)]}, ["oardel 7"]),
-        ({"oarstat": [printed("Running"), RuntimeError(NO_DATABASE)]}, ["oardel -s TERM 7", "oardel 7"]),
+        ({"oarstat": [printed("Waiting"), printed("Error")]}, ["oardel 7"]),
+        ({"oarstat": [printed("Running")] * 16 + [printed("Error")]}, ["oardel -s TERM 7", "oardel 7"]),
+        ({"oarstat": [printed("Waiting")] * 16 + [printed("Error")]}, ["oardel 7"] * 2),
         (
-            {"oarstat": [printed("Running")], "oardel_TERM": [RuntimeError("Cannot signal 7")]},
+            {"oarstat": [printed("Waiting")] * 16 + [printed("Error")], "oardel": ["", RuntimeError(KILLED)]},
+            ["oardel 7"] * 2,
+        ),
+        ({"oarstat": [printed("Running")]}, ["oardel -s TERM 7", *["oardel 7"] * 3]),
+        ({"oarstat": [RuntimeError(NO_DATABASE)]}, ["oardel 7"] * 3),
+        (
+            {"oarstat": [printed("Running"), RuntimeError(NO_DATABASE)]},
+            ["oardel -s TERM 7", *["oardel 7"] * 3],
+        ),
+        (
+            {
+                "oarstat": [printed("Running"), printed("Error")],
+                "oardel_TERM": [RuntimeError("Cannot signal 7")],
+            },
             ["oardel -s TERM 7", "oardel 7"],
         ),
     ],
@@ -316,6 +329,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "ends",
         "ends unseen",
         "waits",
+        "does not end when it is asked",
+        "ends when it is killed again",
+        "ends, and was being killed already",
         "does not end",
         "nobody knows",
         "nobody knows any more",
@@ -332,6 +348,17 @@ def test_a_session_is_asked_to_end_before_it_is_killed(
     cluster = Cluster(made, **answers)
     asyncio.run(made.cancel_batch_job())
     assert commands == [each for each in cluster.commands if each.startswith("oardel")]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_hub_keeps_a_session_that_cannot_be_killed(app: Any) -> None:
+    """Its user may try again: the hub forgets a server whose spawner says nothing."""
+    made = spawner(app)
+    made.job_id = "7"
+    cluster = Cluster(made, oarstat=[printed("Waiting")], oardel=[RuntimeError(NO_DATABASE)])
+    with pytest.raises(RuntimeError, match=re.escape(NO_DATABASE)):
+        asyncio.run(made.cancel_batch_job())
+    assert ["oardel 7"] * 3 == [each for each in cluster.commands if each.startswith("oardel")]
 
 
 def test_without_a_job_nothing_is_ended(app: Any) -> None:

@@ -100,7 +100,7 @@ def test_the_recordings_are_what_oar_prints(oar: Oar, accept: bool) -> None:
             assert f"    state = {state}\n" in said
             compare(state, said, accept)
         oar.set_state(number, "Running")
-    oar.delete("alice", number)
+    assert not oar.delete("alice", number).returncode
     oar.wait(number, *OVER)
     compare("Error", oar.show(number), accept)
 
@@ -318,3 +318,16 @@ def test_only_who_is_asked_cleans_up(oar: Oar, how: str) -> None:
     left = not oar.machine.root.run("test", "-d", place, check=False).returncode
     assert ("Error", True) == (state, left) if how == "oardel" else ("Terminated", False) == (state, left)
     assert not [each for each in oar.machine.processes("alice") if "launcher.py" in each.words]
+
+
+def test_what_the_server_did_not_hear_is_heard_when_it_is_said_again(oar: Oar) -> None:
+    """A job that is deleted while the server is away runs on, when it is back too; so the hub says it again."""
+    number = oar.submit("alice", put(oar, "alice", "deaf", job("deaf")))
+    oar.wait(number, "Running")
+    with oar.without("server"):
+        unheard = oar.delete("alice", number)
+    assert (2, "Could not connect to the socket frontend:6666\n") == (unheard.returncode, unheard.stderr)
+    assert "Running" == oar.state(number)
+    again = oar.delete("alice", number)
+    assert (6, f"Cannot frag {number} ; This job was already killed.\n") == (again.returncode, again.stderr)
+    oar.wait(number, *OVER)

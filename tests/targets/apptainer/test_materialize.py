@@ -193,6 +193,11 @@ def test_verify_finds_what_changed(installed: Installed) -> None:
     bad = installed.run("lego-materialize", "--verify")
     assert 1 == bad.returncode
     assert [str(path)] == [line.split()[1] for line in bad.stdout.splitlines() if line.startswith("CORRUPT")]
+    path.unlink()
+    os.mkfifo(path)  # it would be waited for
+    bad = installed.run("lego-materialize", "--verify")
+    assert 1 == bad.returncode
+    assert [str(path)] == [line.split()[1] for line in bad.stdout.splitlines() if line.startswith("missing")]
 
 
 def test_a_file_that_may_be_written_to_is_named_by_all(installed: Installed) -> None:

@@ -17,7 +17,8 @@ from batchspawner.batchspawner import JobStatus, format_template
 from traitlets import List, Unicode
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PATIENCE = 15  # seconds that a session has to end by itself
+PATIENCE = 15  # seconds that a session has to end when it is asked to, and when it is killed
+TRIES = 3  # to kill a job: an oardel that OAR's server did not hear, because it was restarting, is lost
 
 # The value of a directive is the rest of its line, as it stands. Nothing here is secret: OAR shows it to everybody.
 # The job's variables are written into the script by lego-oarsub, which also says where the job starts: in the home.
@@ -91,12 +92,31 @@ class LegoOarSpawner(jobs.Sessions, batchspawner.BatchSpawnerRegexStates):
         return found[1] if found else ""
 
     async def cancel_batch_job(self) -> None:
-        """End the job: kindly, and then at once. oardel kills every process, and no launcher cleans up after itself."""
+        """End the job: kindly, and then at once. oardel kills every process, and no launcher cleans up after itself.
+
+        Raises:
+            RuntimeError: OAR did not take the command, the last time too, and the job is not over.
+        """
         if not self.job_id:
             return
         if await self.query_job_status() is JobStatus.RUNNING and await self.ended_kindly():
             return
-        await super().cancel_batch_job()
+        problem = None
+        for _ in range(TRIES):
+            problem = await self.refused()
+            if await self.ended():
+                return
+        if problem:
+            raise problem
+
+    async def refused(self) -> RuntimeError | None:
+        """Delete the job, and return why that failed: the job may be over, or being deleted, and its end be near."""
+        try:
+            await super().cancel_batch_job()
+        except RuntimeError as error:
+            self.log.warning("Job %s cannot be deleted: %s", self.job_id, error)
+            return error
+        return None
 
     async def ended_kindly(self) -> bool:
         """Whether the job has ended because it was asked to."""
@@ -107,6 +127,10 @@ class LegoOarSpawner(jobs.Sessions, batchspawner.BatchSpawnerRegexStates):
         except RuntimeError as error:
             self.log.warning("Job %s cannot be asked to end: %s", self.job_id, error)
             return False
+        return await self.ended()
+
+    async def ended(self) -> bool:
+        """Whether the job is over, now or soon."""
         for _ in range(PATIENCE):
             if await self.query_job_status() is JobStatus.NOTFOUND:
                 return True
