@@ -477,6 +477,20 @@ def test_a_signal_is_heard_at_once(site: Site, number: signal.Signals, everybody
     assert site.finished(one, two)
 
 
+def test_a_signal_that_was_lost_is_sent_again(site: Site) -> None:
+    """By a process that was not its program yet; here it is one that hears only the second."""
+    one = site.shop.put(f"{OURS}/one", simple("one"))
+    site.list(one)
+    reached = site.folder / "reached"
+    deaf = f"trap 'trap - TERM' TERM\n: >'{reached}'\nwhile :; do sleep 0.02; done"
+    running = site.start("log", path=site.program("skopeo", deaf))
+    until(reached.exists)
+    running.terminate()
+    assert running.wait(PATIENCE) == 143
+    assert not alive(running.pid)
+    assert site.finished()
+
+
 def alive(group: int) -> bool:
     """Whether a process of a group runs; those that nobody has waited for do not."""
     for path in Path("/proc").glob("[0-9]*/stat"):
