@@ -79,8 +79,9 @@ class Oar:
     def _stop_server(self) -> None:
         """End the server, which is what was started last, and whatever of it listens still."""
         server = self._services.pop()
-        server.signal("TERM")
-        server.wait()
+        if server.code is None:
+            server.signal("TERM")
+            server.wait()
         wait(lambda: not self._listens(), "the server of OAR listens still", self._said)
 
     def _listens(self) -> bool:
@@ -126,7 +127,7 @@ class Oar:
         """The lines of what OAR says of a job, by name."""
         return dict(re.findall(r"(?m)^    (\w+) = (.*?) *$", self.show(number)))
 
-    def wait(self, number: str, *states: str, patience: float = 60) -> str:
+    def wait(self, number: str, *states: str, patience: float = 180) -> str:
         """Wait until a job is in one of the states; returns it.
 
         Raises:
@@ -163,6 +164,9 @@ class Oar:
                 yield
             finally:
                 self._database("start")
+                if self._services[-1].code is not None:  # it may end when a part of it had asked the database
+                    self._stop_server()
+                    self._start_server()
             return
         self._stop_server()
         try:

@@ -114,7 +114,7 @@ class Root:
         self.env = dict(_ENV)
 
     def run(
-        self, *words: str, text: str = "", timeout: float = 60, check: bool = True
+        self, *words: str, text: str = "", timeout: float = 180, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the folder; see ``Namespace.run``."""
         return self.namespace.run(words, env=self.env, text=text, timeout=timeout, check=check)
@@ -154,7 +154,8 @@ def entered(
         finally:
             with suppress(BlockingIOError):  # somebody else is in there still, and will do it
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _sweep()
+                if recipe == ENGINES:
+                    _sweep()
 
 
 @contextmanager
@@ -188,7 +189,7 @@ def _ready(folder: Path, recipe: Recipe) -> bool:
 
 def _make(folder: Path, recipe: Recipe, lock: int) -> None:
     """Install Debian and the packages; the stamp is written last, so that half a folder is no folder."""
-    _require_debootstrap()
+    _require_debootstrap(folder.parent)
     mirror = _mirror()
     try:
         with urllib.request.urlopen(f"{mirror}/dists/{SUITE}/InRelease", timeout=20) as answer:
@@ -231,14 +232,20 @@ def _trust(namespace: Namespace) -> dict[str, str]:
     return {**found, "SSL_CERT_FILE": here, "PIP_CERT": here, "NODE_EXTRA_CA_CERTS": here}
 
 
-def _require_debootstrap() -> None:
-    if shutil.which("debootstrap"):
-        return
+def _require_debootstrap(base: Path) -> None:
+    with (base / "lock-debootstrap").open("w") as lock:  # one at a time: another one may be installing it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if shutil.which("debootstrap") is None:
+            _install_debootstrap()
+
+
+def _install_debootstrap() -> None:
     if shutil.which("apt-get") is None:
         raise CannotRun("no debootstrap on PATH, and no apt-get to install it")
+    apt = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "--yes", "--no-install-recommends", "debootstrap"]):
-        done = subprocess.run(["apt-get", "-qq", *words], capture_output=True, text=True, env=env)
+        done = subprocess.run([*apt, *words], capture_output=True, text=True, env=env)
     if done.returncode:  # of the second; an archive that does not answer may be one that is not needed
         raise CannotRun(
             f"no debootstrap on PATH, and apt-get cannot install it: {done.stderr.strip()[-500:]}"
