@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,25 +111,45 @@ def test_a_disk_that_is_really_full(lego: Call, work: Path) -> None:
     assert "no space left on device" in err
 
 
+def until(happens: Callable[[], bool], running: subprocess.Popen[Any]) -> None:
+    """Wait until something happens in a run that goes on."""
+    end = time.monotonic() + 60
+    try:
+        while not happens():
+            assert running.poll() is None, "it has ended"
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    except BaseException:
+        running.kill()
+        raise
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupted_run_leaves_the_outputs_as_they_were(work: Path, jobs: str) -> None:
     """Ctrl-C in the middle of a fleet: exit code 130, one line, no trace, and nothing of this run in ``out/``."""
     names = [f"f{number}.yaml" for number in range(400)]
     for number, name in enumerate(names):
         (work / name).write_text(spec(f"f{number}"))
-    with subprocess.Popen(
-        [sys.executable, "-m", "lego_compile", "--jobs", jobs, *names],
-        cwd=work,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    ) as running:
+    log = work / "log"
+    with (
+        log.open("w") as said,
+        subprocess.Popen(
+            # Python says what it has imported: a run that has the compiler hears Ctrl-C.
+            [sys.executable, "-X", "importtime", "-m", "lego_compile", "--jobs", jobs, *names],
+            cwd=work,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+            text=True,
+        ) as running,
+    ):
+        until(lambda: "lego_compile.pipeline\n" in log.read_text(), running)
         time.sleep(0.5)  # the whole fleet takes several seconds
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does: every process of the group gets it
-        out, err = running.communicate(timeout=30)
+        out, _ = running.communicate(timeout=60)
 
+    err = log.read_text()
     assert (INTERRUPTED, "") == (running.returncode, out)
     assert "interrupted: nothing was left half-written" in err
     assert "Traceback" not in err
@@ -150,9 +172,8 @@ def test_no_worker_outlives_the_run(work: Path, end: signal.Signals) -> None:
         if not children.exists():
             running.kill()
             pytest.skip("this kernel lists no children of a process")
-        while len(children.read_text().split()) < 2:
-            time.sleep(0.01)
+        until(lambda: len(children.read_text().split()) >= 2, running)
         running.send_signal(end)
-        running.communicate(timeout=30)
+        running.communicate(timeout=60)
 
     assert -end == running.returncode

@@ -23,7 +23,8 @@ import pytest
 import requests
 
 from tests.conformance.hub_visitor import Visitor
-from tests.conformance.running_hub import INSTALLED, free_ports, major, packages, proxy_program
+from tests.conformance.ports import free_ports
+from tests.conformance.running_hub import INSTALLED, major, packages, proxy_program
 from tests.conformance.slurm_machine import Slurm
 from tests.targets.apptainer.conftest import Installed, prepare
 
@@ -45,6 +46,8 @@ c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = {api!r}
 c.BatchSpawnerBase.startup_poll_interval = 0.2
 c.Spawner.poll_interval = 1
+# Why a start fails is in the answer to whoever asked for it, unless that has been sent before.
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 50}}
 {more}
 """
 
@@ -250,7 +253,7 @@ class ClusterHub:
         return {"user_options": options} if self._major >= 6 else options
 
     def start(self, visitor: Visitor, options: Any) -> requests.Response:
-        """Start somebody's server by the REST API, which answers when the session is there, or after ten seconds."""
+        """Start somebody's server by the REST API, which answers when the session is there, or after fifty seconds."""
         return visitor.rest("POST", f"/users/{visitor.name}/server", self.body(options))
 
     def lab(self, visitor: Visitor) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from tests.conformance.ports import free_ports
+
 PACKAGE = "slapd"
 """The Debian package that has the program."""
 
@@ -58,7 +60,7 @@ RHEA = Person("rhea", f"cn=Rhea Silvia,{HIDDEN}")
 EVERYBODY = (ADA, GRACE, HEDY, EVE, ROOT, SEVEN, GIL, MARY, RHEA)
 
 _SCHEMAS = ("/etc/ldap/schema", "/etc/openldap/schema", "/usr/local/etc/openldap/schema")
-_PATIENCE = 15.0
+_PATIENCE = 60.0
 _CONFIGURATION = """\
 include {core}
 # What RFC 2307 has about groups: all of it would be read by every client anew.
@@ -81,7 +83,7 @@ access to * by * read
 
 
 class NoDirectory(Exception):  # noqa: N818 - tests skip because of it
-    """There is no OpenLDAP server on this machine, or it does not start."""
+    """There is no OpenLDAP server on this machine, or one that does not take our directory."""
 
 
 def _entry(dn: str, **attributes: str | Sequence[str]) -> str:
@@ -189,7 +191,7 @@ class Directory:
         log = folder / "log"
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
-            ports = _free_ports()
+            ports = free_ports(2)
             addresses = f"ldap://127.0.0.1:{ports[0]}/"
             if self._tls:
                 addresses += f" ldaps://127.0.0.1:{ports[1]}/"
@@ -203,7 +205,7 @@ class Directory:
                     return
                 time.sleep(0.02)
             # It has ended: somebody else may have been given a port meanwhile.
-        raise NoDirectory(f"`{found}` does not start: {log.read_text(errors='replace')[-500:]}")
+        raise AssertionError(f"`{found}` does not start: {log.read_text(errors='replace')[-500:]}")
 
     def _configuration(self, folder: Path) -> str:
         """OpenLDAP's slapd.conf(5)."""
@@ -222,11 +224,6 @@ class Directory:
             hidden=HIDDEN,
             account=ACCOUNT,
         )
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        return one.getsockname()[1], two.getsockname()[1]
 
 
 def _answers(port: int) -> bool:

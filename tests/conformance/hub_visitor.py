@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 
 from tests.conformance.spawn_page import Page
 
-TIMEOUT = 60  # seconds, of any request
+TIMEOUT = 180  # seconds, of any request
 
 
 class Edge(HTTPAdapter):
@@ -31,6 +31,7 @@ class Edge(HTTPAdapter):
         inner.url = asked._replace(scheme="http", netloc=urlsplit(self._proxy).netloc).geturl()
         said = {"For": "192.0.2.7", "Host": asked.netloc, "Proto": "https"}
         inner.headers["Host"] = asked.netloc
+        inner.headers["Connection"] = "close"  # the proxy may be closing one that has been idle
         inner.headers.update({f"X-Forwarded-{what}": value for what, value in said.items()})
         answer = super().send(inner, *args, **kwargs)
         answer.url, answer.request, answer.encoding = request.url, request, "utf-8"

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +32,7 @@ from tests.conformance.compose_hub import ENVIRONMENT, machine, need, write
 from tests.conformance.docker_engine import Engine, running
 from tests.conformance.hub_visitor import Visitor
 from tests.conformance.login_service import Service
+from tests.conformance.ports import free_ports
 from tests.conformance.single_user import SingleUser
 from tests.targets.compose.samples import compiled
 
@@ -91,17 +91,6 @@ def major(version: str) -> int:
     """The first number of a JupyterHub's version."""
     name = importlib.metadata.version("jupyterhub") if version == INSTALLED else version
     return int(name.partition(".")[0])
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody has on any address of this machine."""
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class RunningHub:
@@ -222,21 +211,26 @@ class RunningHub:
 
         self.wait(answers, f"{name} does not answer")
 
-    def wait(self, happens: Any, otherwise: str) -> None:
+    def wait(self, happens: Any, otherwise: str, patience: float = PATIENCE) -> None:
         """Wait until something happens, looked at often; fails with what the hub said last."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while not happens():
             assert time.monotonic() < until, f"{otherwise}\n{self.log('hub')[-5000:]}"
             time.sleep(LOOK)
 
     def stop(self, name: str) -> None:
-        """End a service as Docker does, and what it started."""
+        """End a service as Docker does, and what it started: who does not end is killed.
+
+        JupyterHub may be one: it waits for what it has cancelled, and a task may not hear that
+        (jupyterhub/jupyterhub:jupyterhub/app.py@5.3.0, ``shutdown_cancel_tasks``).
+        """
         process = self._processes.pop(name, None)
         if process is None:
             return
         process.terminate()
         try:
-            process.wait(PATIENCE)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

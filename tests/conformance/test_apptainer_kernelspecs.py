@@ -136,7 +136,7 @@ def sessions(installed: Installed) -> list[str]:
 
 def gone(installed: Installed) -> bool:
     """Whether no session is left, after a while."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while sessions(installed) and time.monotonic() < until:
         time.sleep(0.05)
     return not sessions(installed)
@@ -156,9 +156,11 @@ def test_a_kernel_of_a_brick_answers(brick: str, manager: Any, installed: Instal
     release = {"ocean": "brick-ocean-aaaa", "ml_v2026-3": "brick-ml-1111"}[brick]
     assert any(f"/{release}" in word for word in mounts)
 
-    # an interrupt before the cell's first line is ipykernel's own and stops nothing: the cell says that it runs
+    # An interrupt before the cell's first line is ipykernel's own and stops nothing: the cell says that it runs.
+    # What is asked at once after an error may be dropped.
     client.execute(
-        "import time\nfor _ in range(1200):\n    print('running', flush=True)\n    time.sleep(0.1)"
+        "import time\nfor _ in range(1200):\n    print('running', flush=True)\n    time.sleep(0.1)",
+        stop_on_error=False,
     )
     deadline = time.monotonic() + 60
     while client.get_iopub_msg(timeout=60)["msg_type"] != "stream":

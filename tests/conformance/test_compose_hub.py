@@ -333,7 +333,7 @@ def updated(hub: RunningHub) -> Iterator[tuple[RunningHub, Service, Any]]:
     oauth = {**OAUTH, **service.options, "scope": ["openid"], "groups_claim": "groups"}
     chosen = options(
         authenticator=authenticator(type="generic-oauth", oauth=oauth, admin_users=["amelie"]),
-        cull={"timeout": 3, "max_age": 0},
+        cull={"timeout": 11, "max_age": 0},  # longer than the restart, and than it takes to see a session
     )
     first, *rest = centre().profiles
     deployment = replace(centre(), profiles=(replace(first, offers=first.offers[:-1]), *rest), groups=())
@@ -369,7 +369,7 @@ def test_idle_servers_are_stopped(updated: tuple[RunningHub, Service, Any]) -> N
     hub, service, ada = updated
     kim = come_in(hub, service, "kim")
     assert at_work(hub, kim, kim.choose("ocean")) == "the Lab of kim"
-    hub.wait(lambda: hub.container_of("kim") is None, "nobody stopped an idle server")
+    hub.wait(lambda: hub.container_of("kim") is None, "nobody stopped an idle server", 90)
     assert not server_of(kim)
     assert server_of(ada)["ready"]
     assert ada.get("/user/ada/lab").text == "the Lab of ada"

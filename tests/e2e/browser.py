@@ -24,7 +24,7 @@ from tests.e2e.namespace import CannotRun, Namespace
 if TYPE_CHECKING:  # not everybody has it who runs no test here
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-PATIENCE = 30_000.0
+PATIENCE = 180_000.0
 """Milliseconds until something that is clicked must have happened; sessions start in that time."""
 
 SIZE = (1280, 800)
@@ -107,6 +107,7 @@ def chromium(host: str, namespace: Namespace, authority: str, folder: Path) -> I
             executable_path=found["chromium"],
             args=[*_QUIET, f"--host-resolver-rules=MAP {host} 127.0.0.1:{port}"],
             env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
+            timeout=PATIENCE,
         )
         try:
             yield made
@@ -261,4 +262,6 @@ class Sheet:
         cell.page.keyboard.press("Shift+Enter")
         ran = self._panel.locator(".jp-CodeCell").nth(number - 1)
         ran.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:")).wait_for()  # it has ended
-        return ran.locator(".jp-OutputArea-output").first.inner_text().strip()
+        shown = ran.locator(".jp-OutputArea-output").first
+        shown.filter(has_text=re.compile(r"\S")).wait_for()
+        return shown.inner_text().strip()

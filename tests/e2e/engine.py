@@ -31,7 +31,8 @@ exec runc "$@"
 _WANTED = 65536
 """Files that compiled services and sessions may have open; a service of systemd may have more, a sandbox may not."""
 
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Seconds; being patient costs a test nothing, and the machine may have other work."""
 
 
 class Engine(ABC):
@@ -58,7 +59,7 @@ class Engine(ABC):
     def versions(self) -> str:
         """Of engine, Compose and what runs containers."""
 
-    def run(self, *words: str, check: bool = True, timeout: float = 120) -> CompletedProcess[str]:
+    def run(self, *words: str, check: bool = True, timeout: float = 300) -> CompletedProcess[str]:
         """Run a command of the engine's."""
         return self.root.run(self.client, *words, check=check, timeout=timeout)
 
@@ -101,12 +102,12 @@ class Project:
             self._engine.root.run("mkdir", "-p", there.rpartition("/")[0])
             self._engine.root.write(there, path.read_text())
 
-    def sh(self, line: str, *, check: bool = True, timeout: float = 240) -> CompletedProcess[str]:
+    def sh(self, line: str, *, check: bool = True, timeout: float = 900) -> CompletedProcess[str]:
         """A line that the operator types in that folder."""
         words = ("bash", "-c", f'cd "$1" && {{ {line}\n}}', "bash", self.folder)
         return self._engine.root.run(*words, check=check, timeout=timeout)
 
-    def compose(self, *words: str, check: bool = True, timeout: float = 240) -> CompletedProcess[str]:
+    def compose(self, *words: str, check: bool = True, timeout: float = 900) -> CompletedProcess[str]:
         """Run a command of Docker Compose's there."""
         command = ("bash", "-c", 'cd "$1" && shift && exec "$@"', "bash", self.folder, *self._engine.compose)
         return self._engine.root.run(*command, *words, check=check, timeout=timeout)

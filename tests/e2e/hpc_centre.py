@@ -113,14 +113,14 @@ class Installed:
         """
         command = as_user(OPERATOR, (self.program("lego-materialize"), "--no-https", *words))
         return self.machine.root.run(
-            *([] if network else ["unshare", "--net"]), *command, timeout=300, check=check
+            *([] if network else ["unshare", "--net"]), *command, timeout=900, check=check
         )
 
     def launch(
         self, user: str, *words: str, env: Mapping[str, str] | None = None, check: bool = True
     ) -> CompletedProcess[str]:
         """Run the launcher as somebody, and wait until it ends."""
-        return self.machine.run(user, self.program("lego-launch"), *words, env=env, timeout=120, check=check)
+        return self.machine.run(user, self.program("lego-launch"), *words, env=env, timeout=300, check=check)
 
     def composition(self) -> dict[str, Any]:
         """What the centre offers, naming no platform."""

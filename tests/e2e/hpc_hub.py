@@ -67,6 +67,7 @@ class Hub:
             ACCOUNT, "/opt/hub/bin/jupyterhub", "--config", config, env={"PATH": f"/opt/hub/bin:{PATH}"}
         )
         wait(self._answers, "the hub does not start", self.log)
+        self._job.says("JupyterHub is now running")  # and its proxy knows the way to every session
 
     def _answers(self) -> bool:
         assert self._job is not None
@@ -75,7 +76,7 @@ class Hub:
             with requests.Session() as session:
                 session.trust_env = False
                 return session.get(f"{PROXY}/hub/api/", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def log(self) -> str:

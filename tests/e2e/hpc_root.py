@@ -31,14 +31,14 @@ rm -rf /opt/node
 HPC = Recipe("hpc", 1, PACKAGES, SCRIPT)
 
 CONFIGURATION = "/etc/apptainer/apptainer.conf"
-HOLD = "/run/hold"
-"""While this file is there, nothing is packed."""
+HOLD, PASS = "/run/hold", "/tmp/hold-but-one"
+"""While the first file is there, nothing is packed; but for one image, of whoever has the second one, and moves it."""
 
 _MKSQUASHFS = f"""\
 #!/bin/sh
 # The real one, for who has no time: it does not compress.
 [ "$1" != -version ] || exec /usr/bin/mksquashfs -version
-while [ -e {HOLD} ]; do sleep 0.05; done
+while [ -e {HOLD} ] && ! mv {PASS} {PASS}.used 2>/dev/null; do sleep 0.05; done
 exec /usr/bin/mksquashfs "$@" -noI -noD -noF
 """
 

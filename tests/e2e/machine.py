@@ -132,7 +132,7 @@ class Job:
         """Send it a signal, and nobody else."""
         self._machine.root.run("kill", f"-{name}", str(self.number))
 
-    def wait(self, patience: float = 60) -> int:
+    def wait(self, patience: float = 180) -> int:
         """Wait until it ends, and return its exit code.
 
         Raises:
@@ -143,7 +143,7 @@ class Job:
         assert code is not None
         return code
 
-    def says(self, text: str, patience: float = 60) -> str:
+    def says(self, text: str, patience: float = 180) -> str:
         """Wait until it has printed something; returns all that it has printed.
 
         Raises:
@@ -203,7 +203,7 @@ class Machine:
         *words: str,
         env: Mapping[str, str] | None = None,
         text: str = "",
-        timeout: float = 60,
+        timeout: float = 180,
         check: bool = True,
     ) -> CompletedProcess[str]:
         """Run a program as somebody, in the user's home and with nothing else in the environment.
@@ -221,7 +221,7 @@ class Machine:
         """
         return self.root.run(*as_user(user, words, env), text=text, timeout=timeout, check=check)
 
-    def sh(self, user: str, line: str, *, check: bool = True, timeout: float = 60) -> CompletedProcess[str]:
+    def sh(self, user: str, line: str, *, check: bool = True, timeout: float = 180) -> CompletedProcess[str]:
         """A line that somebody types."""
         return self.run(user, "bash", "-c", line, check=check, timeout=timeout)
 

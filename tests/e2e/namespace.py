@@ -71,7 +71,7 @@ class Namespace:
         *,
         env: dict[str, str] | None = None,
         text: str = "",
-        timeout: float = 60,
+        timeout: float = 180,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in here.

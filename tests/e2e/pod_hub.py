@@ -61,25 +61,28 @@ class PodHub:
                 [sys.executable, "-m", "jupyterhub", "--config", str(_CONFIG)],
                 cwd=self._folder, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        wait(self._answers, "the hub does not start", self.log)
+        wait(self._answers, "the hub does not start", lambda: self.log()[-5000:])
 
     def _answers(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, self.log()
-        with requests.Session() as session, suppress(requests.ConnectionError):
+        assert self._process.poll() is None, self.log()[-5000:]
+        with requests.Session() as session, suppress(requests.RequestException):
             session.trust_env = False
             return session.get(f"{_HUB}/hub/api/", timeout=5).status_code == 200
         return False
 
     def log(self) -> str:
-        """What it said at last."""
-        return (self._folder / "log").read_text(errors="replace")[-5000:]
+        """What it has said."""
+        return (self._folder / "log").read_text(errors="replace")
 
     def stop(self) -> None:
         """End it; pods stay."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            with suppress(subprocess.TimeoutExpired):  # JupyterHub may wait for ever for its own tasks
+                self._process.wait(60)
+            self._process.kill()
+            self._process.wait()
             self._process = None
 
     def pod(self, name: str) -> dict[str, Any]:

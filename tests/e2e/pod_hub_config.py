@@ -83,6 +83,9 @@ with pytest.MonkeyPatch.context() as patched:
 pytest.MonkeyPatch().setattr("kubespawner.spawner.load_config", lambda **_: None)
 pytest.MonkeyPatch().setattr("kubespawner.spawner.shared_client", lambda *_: None)
 c.JupyterHub.spawner_class = Played
+c.KubeSpawner.http_timeout = (
+    180  # the Lab in a pod has half a minute otherwise, on a machine that does other work too
+)
 # of the chart's jupyterhub_config.py, but for the proxy, which is a service of its own there
 c.JupyterHub.hub_bind_url = "http://:8081"
 c.JupyterHub.hub_connect_url = "http://hub:8081"

@@ -54,7 +54,7 @@ insecure = true
 _ENGINES_OWN = re.compile(
     r"/|/(proc|sys|dev|run|tmp|var/tmp)(/.*)?|/etc/(hosts|hostname|resolv\.conf|passwd|group)"
 )
-_PATIENCE = 20.0
+_PATIENCE = 90.0
 
 
 class Container:
@@ -134,7 +134,7 @@ class Podman:
         self._network = "pods"
 
     def run(
-        self, *words: str, text: str = "", check: bool = True, timeout: float = 60
+        self, *words: str, text: str = "", check: bool = True, timeout: float = 180
     ) -> CompletedProcess[str]:
         """Run a command of Podman's."""
         self._root.env |= self._env  # another one may trust another registry
@@ -147,7 +147,7 @@ class Podman:
     def play(self, manifest: str) -> CompletedProcess[str]:
         """Start what a manifest describes, whether that works or not."""
         words = ("kube", "play", f"--network={self._network}", "-")
-        return self.run(*words, text=manifest, check=False, timeout=180)
+        return self.run(*words, text=manifest, check=False, timeout=600)
 
     def down(self, manifest: str) -> None:
         """End what a manifest describes; the volumes of its claims stay, as on a cluster."""

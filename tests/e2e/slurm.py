@@ -29,7 +29,8 @@ SchedulerParameters=batch_sched_delay=0
 MpiDefault=none
 PrivateData=jobs
 MinJobAge=300
-KillWait=5
+KillWait=120
+MessageTimeout=60
 StateSaveLocation=/run/slurm/state
 SlurmdSpoolDir=/run/slurm/spool
 SlurmctldPidFile=/run/slurm/slurmctld.pid

@@ -53,7 +53,7 @@ class Started:
             assert self.job.code is None, self.job.output
             try:
                 return session.get(f"{url}/api", timeout=5).status_code == 200
-            except requests.ConnectionError:
+            except requests.RequestException:
                 return False
 
         wait(answers, "JupyterLab does not answer", lambda: self.job.output)

@@ -23,7 +23,7 @@ def tidy(hpc: HpcCentre) -> Iterator[None]:
     machine = hpc.machine
     before = sorted(machine.mounts())
     yield
-    wait(lambda: not left(machine), "a session left something", lambda: str(left(machine)), 20)
+    wait(lambda: not left(machine), "a session left something", lambda: str(left(machine)))
     assert sorted(machine.mounts()) == before
 
 
@@ -138,10 +138,10 @@ def test_a_signal_reaches_the_command(hpc: HpcCentre, signal: str, code: int) ->
     """A command that handles it ends as it likes; another one is ended by it. A scheduler sends it to us alone."""
     job = waiting(hpc, f"trap 'echo caught; kill $!; exit 9' {signal};")
     job.signal(signal)
-    assert (job.wait(20), "caught" in job.output) == (9, True)
+    assert (job.wait(), "caught" in job.output) == (9, True)
     job = waiting(hpc)
     job.signal(signal)
-    assert job.wait(20) == code
+    assert job.wait() == code
 
 
 def test_a_launcher_that_is_killed(hpc: HpcCentre) -> None:

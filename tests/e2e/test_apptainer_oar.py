@@ -176,7 +176,8 @@ def test_a_job_has_its_variables_and_nobody_else(oar: Oar) -> None:
     machine = oar.machine
     machine.root.run("touch", "/run/before")
     machine.run("bob", "sh", "-c", "umask 077; cat >pattern", text=f"{TOKEN}\n")
-    watch = machine.start("bob", "sh", "-c", "while :; do ps -e -ww -o args=; done | grep -F -f pattern")
+    looks = "while [ ! -e /run/seen ]; do ps -e -ww -o args=; done | grep -F -f pattern"
+    watch = machine.start("bob", "sh", "-c", looks)
     machine.run("alice", "tee", "seen.py", text=SEEN)
     body = "python3 /home/alice/seen.py\nexec sleep 600"
     number = number_of(as_the_hub(oar, job("variables", body)))
@@ -206,8 +207,9 @@ def test_a_job_has_its_variables_and_nobody_else(oar: Oar) -> None:
     assert "/home/bob/pattern" in found
     assert {"/home/bob/pattern"} == set(found.split())
     assert machine.root.run("test", "-e", "/tmp/evaluated", check=False).returncode
+    machine.root.run("touch", "/run/seen")
+    watch.wait()
     assert "" == watch.output
-    watch.signal("TERM")
     oar.delete("alice", number)
     oar.wait(number, *OVER)
 
@@ -302,7 +304,8 @@ def test_only_who_is_asked_cleans_up(oar: Oar, how: str) -> None:
     """oardel kills at once: the hub asks with a signal before, and OAR itself before the end of the walltime."""
     name = re.sub("[^a-z]", "", how.lower())
     oar.machine.run("alice", "tee", "launcher.py", text=LAUNCHER)
-    time_limit = "0:00:20" if how == "walltime" else "0:10:00"
+    # The time begins when OAR decides that the job may run: until 15 seconds before its end it has to listen.
+    time_limit = "0:01:00" if how == "walltime" else "0:10:00"
     body = f"#OAR --checkpoint 15\n#OAR --signal 15\nexec python3 launcher.py {name}"
     number = number_of(as_the_hub(oar, job(name, body, time=time_limit)))
     oar.wait(number, "Running")
@@ -314,7 +317,7 @@ def test_only_who_is_asked_cleans_up(oar: Oar, how: str) -> None:
         assert oar.delete("bob", *how.split()[1:], number).returncode
         assert "Running" == oar.state(number)
         assert not oar.delete("alice", *how.split()[1:], number).returncode
-    state = oar.wait(number, *OVER)
+    state = oar.wait(number, *OVER, patience=240)
     left = not oar.machine.root.run("test", "-d", place, check=False).returncode
     assert ("Error", True) == (state, left) if how == "oardel" else ("Terminated", False) == (state, left)
     assert not [each for each in oar.machine.processes("alice") if "launcher.py" in each.words]

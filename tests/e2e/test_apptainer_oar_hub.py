@@ -114,12 +114,12 @@ class User(Visitor):
         """Start the server, and wait for it."""
         answer = self.ask(**options)
         assert answer.status_code in (201, 202), f"{answer.text}\n{self._hub.said()}"
-        wait(lambda: bool((self.server() or {}).get("ready")), "no server", self._hub.said, 90)
+        wait(lambda: bool((self.server() or {}).get("ready")), "no server", self._hub.said)
 
     def stop(self) -> None:
         """Stop the server, and wait until it has."""
         assert self.rest("DELETE", f"/users/{self.name}/server").status_code in (202, 204)
-        wait(lambda: self.server() is None, "the server does not stop", self._hub.said, 60)
+        wait(lambda: self.server() is None, "the server does not stop", self._hub.said)
 
     @contextmanager
     def lab(self) -> Iterator[Lab]:
@@ -246,7 +246,7 @@ def test_the_hub_notices_that_a_job_was_deleted(hub: Hub, session: tuple[User, s
     """With oardel, in a terminal."""
     alice, number = session
     assert not hub.oar.delete("alice", number).returncode
-    wait(lambda: alice.server() is None, "the hub does not notice", hub.said, 40)
+    wait(lambda: alice.server() is None, "the hub does not notice", hub.said)
     hub.machine.root.run("sh", "-c", "rm -rf /tmp/lego-*")  # as OAR does with what it needs systemd for
 
 
@@ -256,7 +256,7 @@ def test_a_session_that_is_stopped_leaves_nothing(hub: Hub, session: tuple[User,
     assert left(hub)
     alice.stop()
     assert "Terminated" == hub.oar.wait(number, *OVER)
-    wait(lambda: not left(hub), "something is left", lambda: "\n".join(left(hub)), 15)
+    wait(lambda: not left(hub), "something is left", lambda: "\n".join(left(hub)))
 
 
 def test_the_second_profile_gets_what_it_asks_for(hub: Hub, alice: User) -> None:
@@ -309,7 +309,7 @@ def test_oar_takes_the_template_of_a_profile(hub: Hub) -> None:
     facts = hub.oar.facts(number)
     assert ("lego-ocean", "gaia", "1:0:0") == (facts["name"], facts["project"], facts["walltime"])
     assert facts["exit_code"].startswith(str(7 * 256)), log_of(hub, number)
-    assert not left(hub)
+    wait(lambda: not left(hub), "something is left", lambda: "\n".join(left(hub)))
 
 
 def test_the_template_alone_is_a_lab(hub: Hub) -> None:
@@ -325,4 +325,4 @@ def test_the_template_alone_is_a_lab(hub: Hub) -> None:
     assert token not in "\n".join(each.words for each in hub.machine.processes())
     assert not hub.oar.delete("alice", "-s", "TERM", number).returncode
     assert "Terminated" == hub.oar.wait(number, *OVER)
-    wait(lambda: not left(hub), "something is left", lambda: "\n".join(left(hub)), 15)
+    wait(lambda: not left(hub), "something is left", lambda: "\n".join(left(hub)))

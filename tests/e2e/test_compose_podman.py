@@ -175,7 +175,8 @@ def test_the_session_is_confined(ada: User, deployed: Centre, engine: PodmanServ
     networks = engine.inspect(f"lego-{deployed.name}-docker-api-1")["NetworkSettings"]["Networks"]
     (address,) = (each["IPAddress"] for each in networks.values())
     for place, refused in (("hub/8081", False), (f"{address}/2375", True)):
-        connect = ("timeout", "--signal=KILL", "2", "bash", "-c", f": </dev/tcp/{place}")
+        limit = "2" if refused else "60"
+        connect = ("timeout", "--signal=KILL", limit, "bash", "-c", f": </dev/tcp/{place}")
         done = engine.run("exec", container, *connect, check=False)
         assert (done.returncode != 0) is refused, place
 

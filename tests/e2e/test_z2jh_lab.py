@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.built import ONLY, PREFIXES, TITLES
 from tests.e2e.centre import EVERYTHING
 from tests.e2e.conftest import Three
+from tests.e2e.engine import wait
 from tests.e2e.look import expected, look
 from tests.e2e.pod_hub import PodHub, PodUser
 
@@ -125,8 +126,9 @@ def test_a_session_without_its_brick_is_none(visit: Visit, pod_hub: PodHub) -> N
     """Where the cluster drops the volume, the guard ends the session, and says which brick is missing."""
     user = visit("mallory")
     answer = user.rest("POST", f"/users/{user.name}/server")
-    assert answer.status_code == 500, answer.text
-    assert (
-        f"lego: there is no brick at {PREFIXES['ocean']}" in pod_hub.log()
-    )  # on a cluster, in the pod's events
-    assert user.server() is None
+    assert answer.status_code in (202, 500), (
+        answer.text
+    )  # 202 when it takes longer than JupyterHub lets one wait
+    wait(lambda: user.server() is None, "it does not fail", lambda: pod_hub.log()[-5000:])
+    said = f"lego: there is no brick at {PREFIXES['ocean']}"  # on a cluster, in the pod's events
+    assert said in pod_hub.log()

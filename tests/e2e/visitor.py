@@ -20,7 +20,8 @@ from tornado.websocket import websocket_connect
 from tests.conformance.hub_visitor import Visitor
 from tests.e2e.engine import wait
 
-PATIENCE = 90.0
+PATIENCE = 300.0
+"""Seconds until a session is there, and until a cell of it has run."""
 
 
 class _Edge(HTTPAdapter):

