@@ -22,8 +22,8 @@ _FIXED: dict[str, dict[str, Any]] = {
 }
 """Facts that all releases of an entry share for ever, with their defaults."""
 _ORDER = (
-    "title", "description", "image", "prefix", "subpath", "kernels", "home", "uid", "gid", "conda",
-    "environments", "platforms", "requires", "provides", "releases",
+    "title", "description", "image", "prefix", "subpath", "kernels", "shell", "home", "uid", "gid", "conda",
+    "environments", "platforms", "requires", "provides", "build", "releases",
 )  # fmt: skip
 """The keys of an entry as people read them."""
 

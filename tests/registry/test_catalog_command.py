@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from lego_compile.cataloguing.adding import _ORDER
 from lego_compile.cli import main
+from lego_compile.spec.catalog import Brick, System
 from tests.images.contents import build
 from tests.images.oci import image
 from tests.images.registry import Registry, push
+from tests.imaging.catalogs import small
 from tests.registry.catalogs import LAB, OCEAN, TEXT, R, newer
 from tests.registry.faults import Proxy, status
 
@@ -135,6 +138,28 @@ def test_facts_that_changed(lego: Call, publish: Publish, folder: Path) -> None:
     assert (code, err) == (0, "")
     assert "~ brick ocean: kernels Ocean (Python 3.11) → Ocean (Python 3.12)" in out
     assert (folder / "catalog" / "tests.yaml").read_text() == TEXT.replace('      "2026.3": {}\n', "")
+
+
+@pytest.mark.parametrize("model", [Brick, System])
+def test_every_key_of_an_entry_has_its_place(model: type[Brick | System]) -> None:
+    """That of the schema, which people see; a key without one could not be written."""
+    assert [each for each in _ORDER if each in model.model_fields] == [*model.model_fields]
+
+
+def test_the_first_release_of_what_a_pipeline_builds(lego: Call, folder: Path) -> None:
+    """An entry with a ``build:`` section gets what it says nothing of yet, before that section."""
+    needs = '    requires: {system: {glibc: "2.28"}}\n'
+    build = "    shell: true\n    build: {packages: [python=3.12, ipykernel]}\n"
+    text = TEXT.partition("    releases:\n      ")[0].replace(needs, build) + "    releases: {}\n"
+    assert build in text
+    (folder / "catalog" / "tests.yaml").write_text(text + yaml.safe_dump({"build": small()["build"]}))
+
+    code, out, err = lego("catalog", "add", f"{R}/ocean:2026.10")
+    assert (code, err) == (0, "")
+    assert "+ brick ocean 2026.10" in out
+    entry = yaml.safe_load((folder / "catalog" / "tests.yaml").read_text())["bricks"]["ocean"]
+    assert entry["requires"] == {"system": {"glibc": "2.28"}}
+    assert [*entry][-4:] == ["shell", "requires", "build", "releases"]
 
 
 def test_what_is_not_there(lego: Call, folder: Path) -> None:
