@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Slow tests run when they are asked for, and in files and folders that are named on the command line."""
+    """Slow tests run when they are asked for, and in files and folders that are named; Ctrl-C is heard by all."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell has in its background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that are tested inherit it
     if hasattr(config, "workerinput"):
         config.option.slow = config.workerinput["lego_slow"]
     else:

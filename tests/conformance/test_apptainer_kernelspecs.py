@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -129,6 +130,14 @@ def said(client: Any, code: str) -> str:
     return "".join(printed).strip()
 
 
+def alive(number: str) -> bool:
+    """Whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def sessions(installed: Installed) -> list[str]:
     """Directories of sessions that are there."""
     return [each.name for each in installed.runtime.here.iterdir() if each.name.startswith("lego-")]
@@ -179,14 +188,26 @@ def test_a_kernel_of_a_brick_answers(brick: str, manager: Any, installed: Instal
     assert gone(installed)
 
 
-def test_a_restart_is_a_new_session(manager: Any, installed: Installed) -> None:
-    """The same kernel again, with nothing of before in it."""
-    identity = manager.start_kernel(kernel_name="lego-ocean.ocean.python3")
+@pytest.mark.parametrize("background", [False, True])
+def test_a_restart_is_a_new_session(background: bool, manager: Any, installed: Installed) -> None:
+    """The same kernel again, with nothing of before in it; also where a shell started Jupyter in its background.
+
+    Such a shell has Ctrl-C ignored, so that the session is in a group of processes of its own.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if background else None
+    try:
+        identity = manager.start_kernel(kernel_name="lego-ocean.ocean.python3")
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
     client = manager.get_kernel(identity).client()
     client.start_channels()
     client.wait_for_ready(timeout=60)
-    assert "" == said(client, "kept = 1")
+    old = said(client, "import os; kept = 1; print(os.getpid())")
     manager.restart_kernel(identity, now=True)
+    until = time.monotonic() + 60
+    while alive(old) and time.monotonic() < until:  # it may answer for as long as it is there
+        time.sleep(0.01)
     client.wait_for_ready(timeout=60)
     assert "False" == said(client, "print('kept' in globals())")
     client.stop_channels()
