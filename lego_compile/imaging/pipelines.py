@@ -77,8 +77,7 @@ def gitlab(build: CatalogBuild, images: Mapping[str, Brick | System]) -> dict[st
         "variables": {
             "GIT_DEPTH": "0",  # the release is the time of an image's last commit
             "LEGO_FORGE": "gitlab",
-            "DOCKER_CONFIG": "$CI_PROJECT_DIR/.docker",
-            "REGISTRY_AUTH_FILE": "$CI_PROJECT_DIR/.docker/config.json",
+            "LEGO_LOGIN": "$CI_PROJECT_DIR/.docker",
             **_ROOTLESS,
         },
         "lock": {
@@ -117,8 +116,7 @@ def github_images(build: CatalogBuild, images: Mapping[str, Brick | System]) -> 
     publishing = f"github.event_name != 'pull_request' && {_ON_DEFAULT}"
     common = {"LEGO_FORGE": "github", **_ROOTLESS, **_OWNER}
     registry = {
-        "DOCKER_CONFIG": "/tmp/docker",  # noqa: S108 - of the job's own container
-        "REGISTRY_AUTH_FILE": "/tmp/docker/config.json",  # noqa: S108
+        "LEGO_LOGIN": "/tmp/docker",  # noqa: S108 - of the job's own container
         "REGISTRY_USER": "${{ secrets.REGISTRY_USER }}",
         "REGISTRY_PASSWORD": "${{ secrets.REGISTRY_PASSWORD }}",
     }
@@ -197,7 +195,7 @@ def github_images(build: CatalogBuild, images: Mapping[str, Brick | System]) -> 
                 },
                 "steps": [
                     _checkout(),
-                    *_steps(_publish_steps(build), registry, ("login", "publish")),
+                    *_steps(_publish_steps(build), registry, ("login", "publish", "propose")),
                 ],
             },
         },
@@ -286,8 +284,8 @@ def _steps(
             env = dict(registry)
         elif script in with_registry:
             env = {key: value for key, value in registry.items() if "secrets" not in value}
-        elif script in ("offer", "propose"):
-            env = {"LEGO_TOKEN": "${{ secrets.LEGO_TOKEN }}"}
+        if script in ("offer", "propose"):
+            env |= {"LEGO_TOKEN": "${{ secrets.LEGO_TOKEN }}"}
         secret = {"if": "env.LEGO_PUBLISH == 'yes'"} if script in ("login", "push") else {}
         steps.append({"name": _NAMES[script], **secret, **({"env": env} if env else {}), "run": command})
     return steps

@@ -71,25 +71,25 @@ _FINDERS = ("conda", "nb_conda_kernels")
 _VERSION = 2
 _HERE = Path(__file__).parent / "conda"
 _CATALOG = (_HERE / "catalog.yaml").read_text()
-_MICROMAMBA, _BASE, _COPIER = "localhost/micromamba:1", "localhost/debian:sid-slim", "localhost/copier:1"
+MICROMAMBA, BASE_IMAGE, _COPIER = "localhost/micromamba:1", "localhost/debian:sid-slim", "localhost/copier:1"
 _STAND_INS = {
     # of the user that the published image has (mamba-org/micromamba-docker:debian.Dockerfile)
-    _MICROMAMBA: (
-        f'FROM {_BASE}\nCOPY . /\nENV MAMBA_ROOT_PREFIX="/opt/conda"\nRUN mkdir -p /opt/conda\nUSER 57439\n',
+    MICROMAMBA: (
+        f'FROM {BASE_IMAGE}\nCOPY . /\nENV MAMBA_ROOT_PREFIX="/opt/conda"\nRUN mkdir -p /opt/conda\nUSER 57439\n',
         "/srv/micromamba",
     ),
     _COPIER: (
-        f"FROM {_MICROMAMBA}\nUSER root\nRUN printf '%s\\n' '#!/bin/sh' 'exec cp -a /conda/. \"$5\"' "
+        f"FROM {MICROMAMBA}\nUSER root\nRUN printf '%s\\n' '#!/bin/sh' 'exec cp -a /conda/. \"$5\"' "
         ">/usr/local/bin/micromamba\n",
         "/run",
     ),
 }
 _PANGEO = f"""\
-FROM {_MICROMAMBA} AS build
+FROM {MICROMAMBA} AS build
 USER root
 COPY lock /tmp/lock
 RUN micromamba create -y -q -p {NOTEBOOK} --file /tmp/lock && chmod -R a+rX {NOTEBOOK}
-FROM {_BASE}
+FROM {BASE_IMAGE}
 RUN printf 'jovyan:x:1000:1000::/home/jovyan:/bin/bash\\n' >>/etc/passwd && mkdir -m 777 /home/jovyan
 COPY --from=build /srv/conda/envs/notebook /srv/conda/envs/notebook
 ENV PATH=/srv/conda/envs/notebook/bin:/usr/local/bin:/usr/bin:/bin
@@ -285,7 +285,9 @@ def _make(root: Root, kept: Path, written: Path, versions: Mapping[str, Any]) ->
 def stand_ins(root: Root) -> None:
     """Have the images that others publish."""
     prepare(root)
-    buildah(root, "--tag", _BASE, "--file", "-", "/srv/base", text='FROM scratch\nCOPY . /\nCMD ["bash"]\n')
+    buildah(
+        root, "--tag", BASE_IMAGE, "--file", "-", "/srv/base", text='FROM scratch\nCOPY . /\nCMD ["bash"]\n'
+    )
     for tag, (text, context) in _STAND_INS.items():
         buildah(root, "--tag", tag, "--file", "-", context, text=text)
 
@@ -319,8 +321,8 @@ def build(root: Root, context: str, name: str, release: str, layout: str = "") -
     """Build an image and write its layout, below ``/media`` of the root folder."""
     copied = bool(CONDA) and name == "lab"
     arguments = {
-        "MICROMAMBA": _COPIER if copied else _MICROMAMBA,
-        "BASE": _BASE,
+        "MICROMAMBA": _COPIER if copied else MICROMAMBA,
+        "BASE": BASE_IMAGE,
         "APT": "",
         "RELEASE": release,
     }

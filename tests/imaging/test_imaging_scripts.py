@@ -56,7 +56,7 @@ class Clone:
             "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(folder), "CALLS": str(self.calls),
             "TMPDIR": str(folder),
             "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
-            "DOCKER_CONFIG": str(folder / "docker"), "REGISTRY_USER": "robot", "REGISTRY_PASSWORD": SECRET,
+            "LEGO_LOGIN": str(folder / "docker"), "REGISTRY_USER": "robot", "REGISTRY_PASSWORD": SECRET,
             "LEGO_TOKEN": TOKEN, "LEGO_FORGE": "gitlab",
         }  # fmt: skip
         for path, file in written(small()).items():

@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 image=$1 here=$PWD
 [ "${LEGO_PUBLISH:-}" = yes ] || exit 0
+export DOCKER_CONFIG="${LEGO_LOGIN:?is the folder that login.sh wrote to}" # lego-compile reads the labels of the release
 reference=$(cat "published/$image")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -7,5 +7,6 @@ if [ "${LEGO_PUBLISH:-}" != yes ]; then
   echo "not pushed: only the default branch publishes" >&2
   exit 0
 fi
+export REGISTRY_AUTH_FILE="${LEGO_LOGIN:?is the folder that login.sh wrote to}/config.json"
 tag=build-$(git rev-parse --short=12 HEAD)-$(echo "${platform#linux/}" | tr '/' '-')
 skopeo copy --preserve-digests "oci:$layout" "docker://$(bin/about.sh "$image" repository):$tag"

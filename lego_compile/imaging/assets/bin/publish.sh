@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 image=$1 sign=$2
 [ "${LEGO_PUBLISH:-}" = yes ] || exit 0
+export DOCKER_CONFIG="${LEGO_LOGIN:?is the folder that login.sh wrote to}" REGISTRY_AUTH_FILE="$LEGO_LOGIN/config.json"
 repository=$(bin/about.sh "$image" repository)
 release=$(bin/release.sh "$image")
 commit=$(git rev-parse --short=12 HEAD)
