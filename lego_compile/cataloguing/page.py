@@ -57,7 +57,7 @@ class Page:
         node = _node(tree, path)
         if not node.style:
             new = self._with_lines(tree, node, path, key, value, after)
-        elif not node.items and path and _starts_line(self.text, node.key_start):
+        elif not node.items and path and not _in_flow(tree, path):
             new = self._opened(tree, node, path, key, value)
         else:
             new = self._in_braces(node, path, key, value, after)
@@ -179,6 +179,11 @@ def _node(tree: Tree, path: Path) -> Node:
     return found
 
 
+def _in_flow(tree: Tree, path: Path) -> bool:
+    """Whether a key stands between braces, as every key does in JSON."""
+    return any(_node(tree, path[:depth]).style for depth in range(len(path)))
+
+
 def _slice(tree: Tree, path: Path) -> str:
     """The text of a key and its value; of the nearest map around it when it is not there."""
     while True:
@@ -211,10 +216,6 @@ def _spliced(text: str, at: int, lines: list[str]) -> str:
     if head and not head.endswith(("\n", "\r")):
         head += eol
     return head + "".join(line + eol for line in lines) + text[at:]
-
-
-def _starts_line(text: str, offset: int) -> bool:
-    return not text[_line_start(text, offset) : offset].strip(" ")
 
 
 def _eol(text: str) -> str:
