@@ -155,7 +155,7 @@ def test_a_commit_becomes_a_release_that_the_catalog_is_offered(job: Job) -> Non
     said = job.script("build", OCEAN, PLATFORM, "/media/layout").stdout
     assert "/opt/bricks/ocean" in said
     job.script("test", OCEAN, "/media/layout")
-    assert job.ask("lego/brick-ocean/tags/list").status_code == 404  # nobody logged in
+    assert job.ask("lego/brick-ocean/tags/list").status_code == 404  # nothing was pushed
     job.script("login", OCEAN)
     job.script("push", OCEAN, PLATFORM, "/media/layout")
     job.script("publish", OCEAN, "none")
